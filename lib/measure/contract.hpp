@@ -1,0 +1,133 @@
+// The contract between the bench loop and a method: Task, Path, Outcome, Experiment. The bench knows only these.
+#pragma once
+
+#include <any>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "base/random.hpp"
+
+namespace dynexec {
+
+// One input of a task. `input` holds the family's own type (TextInput for language models).
+struct Sample {
+  std::size_t index = 0;   // position in the task
+  std::string id;          // stable name, also across splits
+  std::string group;       // category or difficulty, for breakdowns; may be empty
+  std::any input;
+};
+
+struct TextInput {
+  std::string prompt;
+  std::string reference;  // expected answer; empty when the task has no reference
+};
+
+// What the code that ran has counted (never estimated from outside). Rejected tokens, drafts, heads included.
+struct Cost {
+  double macs = 0;           // multiply-accumulates
+  double weight_bytes = 0;   // bytes of weights read
+  double kv_bytes = 0;       // bytes of KV cache read
+  std::int64_t tokens = 0;   // new tokens kept (units of output)
+  std::int64_t prompt_tokens = 0;
+  std::int64_t target_passes = 0;    // forward passes of the target after prefill
+  std::int64_t draft_passes = 0;     // forward passes of the drafter
+  std::int64_t drafted_tokens = 0;   // proposed
+  std::int64_t accepted_tokens = 0;  // proposed and kept
+  std::int64_t accept_trials = 0;    // proposals that reached the acceptance test
+};
+
+struct TextOutput {
+  std::string text;
+  std::vector<std::int32_t> tokens;  // new tokens only
+  std::vector<float> top_gap;        // top-1 minus top-2 target logit at each token; empty when not tracked
+};
+
+// What a path returns for a sample.
+struct Outcome {
+  std::any output;
+  Cost cost;
+  double first_token_ms = -1;        // time to first token, measured from the start of run(); < 0: none
+  double prefill_ms = -1;
+  std::vector<double> round_lengths;  // method's own per-decision record for its theory and oracle
+  std::vector<std::string> trace;     // one JSON object per decision; filled only when asked for
+};
+
+struct Score {
+  std::string metric;  // "exact_match", "perplexity", ...
+  double value = 0;    // NaN: the metric does not apply to this sample
+};
+
+class Task {
+ public:
+  virtual ~Task() = default;
+  virtual std::size_t size() const = 0;
+  virtual Sample sample(std::size_t index) const = 0;
+  // The first score is the quality of the tables. Empty: the task has no metric (speed-only prompts).
+  virtual std::vector<Score> score(const Sample& sample, const Outcome& outcome) const = 0;
+  virtual std::string quality_metric() const = 0;  // name of the first score, "" when none
+  virtual bool higher_is_better() const { return true; }
+};
+
+// Where two outputs that should be equal part.
+struct Mismatch {
+  std::int64_t position = 0;
+  double logit_gap = 0;  // top-1 minus top-2 of the baseline at that position; NaN when unknown
+};
+
+struct PathInfo {
+  std::string name;     // unique in the experiment, the `path` column
+  std::string method;   // "autoregressive", "speculative", ...
+  std::string setting;  // human-readable settings, one line
+  bool lossless = false;  // greedy output must equal the baseline's
+};
+
+// Figures that a path derives from all its outcomes (theory line, oracle); unset: does not apply.
+struct Derived {
+  std::optional<double> predicted_speedup;
+  std::optional<double> oracle_speedup;
+  std::optional<double> mean_draft_length;
+};
+
+struct RunRequest {
+  bool trace = false;
+};
+
+class Path {
+ public:
+  virtual ~Path() = default;
+  virtual const PathInfo& info() const = 0;
+  // Called once before warm-up: packing, cost probes, buffers. Not timed.
+  virtual void prepare() {}
+  // One outcome per sample; samples.size() == streams.size(), 1 unless the config asks for batches.
+  virtual std::vector<Outcome> run(std::span<const Sample> samples, std::span<const Streams> streams,
+                                   const RunRequest& request) = 0;
+  // First difference between the baseline's outcome and this path's; nullopt when equal.
+  virtual std::optional<Mismatch> compare(const Outcome& baseline, const Outcome& mine) const = 0;
+  // outcomes: of all measured rows without error; the baseline's are aligned by index.
+  virtual Derived derive(std::span<const Outcome> mine, std::span<const Outcome> baseline) const {
+    (void)mine, (void)baseline;
+    return {};
+  }
+};
+
+// One hash per model and data source that the experiment uses, for environment.json.
+struct Provenance {
+  std::string role, path, sha256;
+  double parameters = 0;
+};
+
+struct Experiment {
+  std::shared_ptr<const Task> task;
+  std::vector<std::unique_ptr<Path>> paths;  // paths[0] is the baseline
+  std::vector<Provenance> provenance;
+  // Time in ms of a representative unit of work with n threads, for the thread calibration. May be empty.
+  std::function<double(int threads)> probe_threads;
+  std::function<void(int threads)> set_threads;
+};
+
+}  // namespace dynexec

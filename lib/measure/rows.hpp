@@ -1,0 +1,69 @@
+// The rows that a run produces. lib/report turns them into files and tables through its field table.
+#pragma once
+
+#include <cstdint>
+#include <limits>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "measure/contract.hpp"
+
+namespace dynexec {
+
+inline constexpr double kMissing = std::numeric_limits<double>::quiet_NaN();  // an empty field, never a zero
+
+// One sample x path x repetition.
+struct SampleRow {
+  std::string config, path, method, sample_id, group;
+  std::int64_t sample = 0, repetition = 0, order = 0;  // order: position of the path in its block
+  std::uint64_t seed = 0;
+  int threads = 0;
+  double latency_ms = kMissing, cpu_ms = kMissing;
+  double ttft_ms = kMissing, tpot_ms = kMissing, prefill_ms = kMissing;  // tpot: (latency - ttft) / (tokens - 1)
+  Cost cost;
+  std::string quality_metric;
+  double quality = kMissing;
+  std::int64_t involuntary_switches = 0;
+  bool disturbed = false;
+  std::optional<bool> equal_to_baseline;  // unset for the baseline and for lossy paths
+  std::int64_t first_mismatch = -1;
+  double mismatch_logit_gap = kMissing;
+  double bandwidth_share = kMissing;  // (weight + KV bytes) / latency / read bandwidth
+  std::string output_hash;            // first 16 hex digits of SHA-256 of the output tokens
+  std::string error;                  // empty: measured
+};
+
+// A figure with its 95 % interval.
+struct Interval {
+  double value = kMissing, low = kMissing, high = kMissing;
+};
+
+// One path of a run, over all its rows without error.
+struct SummaryRow {
+  std::string config, path, method, setting;
+  std::int64_t samples = 0, repetitions = 0, rows = 0, failed_rows = 0, disturbed_rows = 0;
+  int threads = 0;
+  Interval latency_ms_mean;
+  double latency_ms_median = kMissing, latency_ms_p90 = kMissing, latency_ms_p99 = kMissing;
+  double cpu_ms_mean = kMissing, ttft_ms_mean = kMissing, tpot_ms_mean = kMissing;
+  Interval speedup;            // paired, baseline latency / this path's; 1 for the baseline
+  double throughput_per_s = kMissing;  // samples per second
+  double tokens_per_s = kMissing;
+  std::string quality_metric;
+  Interval quality, quality_delta;  // delta: this path minus the baseline, paired
+  std::string quality_verdict;      // "non-inferior", "inferior", "undecided", "" for the baseline or without metric
+  double macs_mean = kMissing, weight_mb_read_mean = kMissing, kv_mb_read_mean = kMissing;
+  double tokens_mean = kMissing, tokens_per_target_pass = kMissing, acceptance_rate = kMissing;
+  double draft_length_mean = kMissing;
+  double predicted_speedup = kMissing, oracle_speedup = kMissing;
+  double bandwidth_share = kMissing;
+  double equal_share = kMissing;  // share of rows whose output equals the baseline's (lossless paths)
+  double peak_rss_mb = kMissing;  // high-water mark while this path ran
+  double energy_j = kMissing;     // measured only
+  std::string energy_source = "unavailable";
+  bool valid = true;
+  std::vector<std::string> invalid_reasons;  // each with its remedy
+};
+
+}  // namespace dynexec
