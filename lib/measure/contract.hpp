@@ -53,7 +53,9 @@ struct Outcome {
   Cost cost;
   double first_token_ms = -1;        // time to first token, measured from the start of run(); < 0: none
   double prefill_ms = -1;
-  std::vector<double> round_lengths;  // method's own per-decision record for its theory and oracle
+  // Modelled times from the costs that the path measured in prepare(), filled in by analyse(); < 0: no model.
+  double predicted_ms = -1;  // of the decisions that were taken
+  double oracle_ms = -1;     // of the best decisions in hindsight, for the same output
   std::vector<std::string> trace;     // one JSON object per decision; filled only when asked for
 };
 
@@ -86,13 +88,6 @@ struct PathInfo {
   bool lossless = false;  // greedy output must equal the baseline's
 };
 
-// Figures that a path derives from all its outcomes (theory line, oracle); unset: does not apply.
-struct Derived {
-  std::optional<double> predicted_speedup;
-  std::optional<double> oracle_speedup;
-  std::optional<double> mean_draft_length;
-};
-
 struct RunRequest {
   bool trace = false;
 };
@@ -108,10 +103,9 @@ class Path {
                                    const RunRequest& request) = 0;
   // First difference between the baseline's outcome and this path's; nullopt when equal.
   virtual std::optional<Mismatch> compare(const Outcome& baseline, const Outcome& mine) const = 0;
-  // outcomes: of all measured rows without error; the baseline's are aligned by index.
-  virtual Derived derive(std::span<const Outcome> mine, std::span<const Outcome> baseline) const {
-    (void)mine, (void)baseline;
-    return {};
+  // Untimed: the theory line and the oracle of one outcome (predicted_ms, oracle_ms), after run().
+  virtual void analyse(const Sample& sample, const Streams& streams, Outcome& outcome) {
+    (void)sample, (void)streams, (void)outcome;
   }
 };
 

@@ -29,6 +29,7 @@ struct SampleRow {
   std::optional<bool> equal_to_baseline;  // unset for the baseline and for lossy paths
   std::int64_t first_mismatch = -1;
   double mismatch_logit_gap = kMissing;
+  double predicted_ms = kMissing, oracle_ms = kMissing;  // from Path::analyse
   double bandwidth_share = kMissing;  // (weight + KV bytes) / latency / read bandwidth
   std::string output_hash;            // first 16 hex digits of SHA-256 of the output tokens
   std::string error;                  // empty: measured
@@ -56,6 +57,7 @@ struct SummaryRow {
   double macs_mean = kMissing, weight_mb_read_mean = kMissing, kv_mb_read_mean = kMissing;
   double tokens_mean = kMissing, tokens_per_target_pass = kMissing, acceptance_rate = kMissing;
   double draft_length_mean = kMissing;
+  // Sum of the baseline's predicted_ms over the sum of this path's predicted_ms or oracle_ms.
   double predicted_speedup = kMissing, oracle_speedup = kMissing;
   double bandwidth_share = kMissing;
   double equal_share = kMissing;  // share of rows whose output equals the baseline's (lossless paths)
