@@ -1,6 +1,7 @@
 // Counter-based random streams: any row of a run can be replayed alone, in any order, on any worker.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <utility>
 
@@ -17,7 +18,7 @@ class RandomStream {
   double uniform();
   // Uniform integer in [0, bound), bound > 0, without modulo bias.
   std::uint64_t below(std::uint64_t bound);
-  // Standard normal (Box-Muller).
+  // Standard normal (Box-Muller; draws two, keeps the second for the next call).
   double normal();
 
   // Fisher-Yates over anything with size() and operator[].
@@ -35,6 +36,8 @@ class RandomStream {
   std::uint32_t counter_[4];
   std::uint32_t block_[4];
   unsigned used_ = 4;
+  double spare_ = 0.0;
+  bool has_spare_ = false;
 };
 
 // What a stream is for. Values are part of the recorded seed scheme: append, never renumber.
