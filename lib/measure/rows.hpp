@@ -31,6 +31,8 @@ struct SampleRow {
   double mismatch_logit_gap = kMissing;
   double predicted_ms = kMissing, oracle_ms = kMissing;  // from Path::analyse
   double bandwidth_share = kMissing;  // (weight + KV bytes) / latency / read bandwidth
+  double peak_rss_mb = kMissing;      // high-water mark of the process while this row ran; 1 MB = 10^6 bytes
+  double energy_j = kMissing;         // measured only
   std::string output_hash;            // first 16 hex digits of SHA-256 of the output tokens
   std::string error;                  // empty: measured
 };
@@ -45,10 +47,12 @@ struct SummaryRow {
   std::string config, path, method, setting;
   std::int64_t samples = 0, repetitions = 0, rows = 0, failed_rows = 0, disturbed_rows = 0;
   int threads = 0;
-  Interval latency_ms_mean;
-  double latency_ms_median = kMissing, latency_ms_p90 = kMissing, latency_ms_p99 = kMissing;
+  // Over samples, each the mean (for latency_ms_mean) or the median of its repetitions. A percentile p needs 10/(1-p)
+  // samples and is missing below.
+  Interval latency_ms_mean, latency_ms_median, latency_ms_p90, latency_ms_p99;
   double cpu_ms_mean = kMissing, ttft_ms_mean = kMissing, tpot_ms_mean = kMissing;
-  Interval speedup;            // paired, baseline latency / this path's; 1 for the baseline
+  Interval speedup;        // geometric mean over samples of baseline latency / this path's; 1 for the baseline
+  Interval speedup_total;  // total baseline time / this path's total time: long samples weigh more
   double throughput_per_s = kMissing;  // samples per second
   double tokens_per_s = kMissing;
   std::string quality_metric;
@@ -62,7 +66,7 @@ struct SummaryRow {
   double bandwidth_share = kMissing;
   double equal_share = kMissing;  // share of rows whose output equals the baseline's (lossless paths)
   double peak_rss_mb = kMissing;  // high-water mark while this path ran
-  double energy_j = kMissing;     // measured only
+  double energy_j = kMissing;     // per sample, measured only
   std::string energy_source = "unavailable";
   bool valid = true;
   std::vector<std::string> invalid_reasons;  // each with its remedy
