@@ -1,4 +1,5 @@
-// The contract between the bench loop and a method: Task, Path, Outcome, Experiment. The bench knows only these.
+// The contract between the bench loop and a method: Task, Path, Outcome, Experiment. The bench knows only
+// these.
 #pragma once
 
 #include <any>
@@ -16,9 +17,9 @@ namespace dynexec {
 
 // One input of a task. `input` holds the family's own type (TextInput for language models).
 struct Sample {
-  std::size_t index = 0;   // position in the task
-  std::string id;          // stable name, also across splits
-  std::string group;       // category or difficulty, for breakdowns; may be empty
+  std::size_t index = 0;  // position in the task
+  std::string id;         // stable name, also across splits
+  std::string group;      // category or difficulty, for breakdowns; may be empty
   std::any input;
 };
 
@@ -29,13 +30,13 @@ struct TextInput {
 
 // What the code that ran has counted (never estimated from outside). Rejected tokens, drafts, heads included.
 struct Cost {
-  double macs = 0;           // multiply-accumulates
-  double weight_bytes = 0;   // bytes of weights read
-  double kv_bytes = 0;       // bytes of KV cache read
-  std::int64_t tokens = 0;   // new tokens kept (units of output)
+  double macs = 0;          // multiply-accumulates
+  double weight_bytes = 0;  // bytes of weights read
+  double kv_bytes = 0;      // bytes of KV cache read
+  std::int64_t tokens = 0;  // new tokens kept (units of output)
   std::int64_t prompt_tokens = 0;
-  std::int64_t target_passes = 0;    // forward passes of the target after prefill, which yields the first token
-  std::int64_t draft_passes = 0;     // forward passes of the drafter
+  std::int64_t target_passes = 0;  // forward passes of the target after prefill, which yields the first token
+  std::int64_t draft_passes = 0;   // forward passes of the drafter
   std::int64_t drafted_tokens = 0;   // proposed
   std::int64_t accepted_tokens = 0;  // proposed and kept
   std::int64_t accept_trials = 0;    // proposals that reached the acceptance test
@@ -51,12 +52,12 @@ struct TextOutput {
 struct Outcome {
   std::any output;
   Cost cost;
-  double first_token_ms = -1;        // time to first token, measured from the start of run(); < 0: none
+  double first_token_ms = -1;  // time to first token, measured from the start of run(); < 0: none
   double prefill_ms = -1;
   // Modelled times from the costs that the path measured in prepare(), filled in by analyse(); < 0: no model.
-  double predicted_ms = -1;  // of the decisions that were taken
-  double oracle_ms = -1;     // of the best decisions in hindsight, for the same output
-  std::vector<std::string> trace;     // one JSON object per decision; filled only when asked for
+  double predicted_ms = -1;        // of the decisions that were taken
+  double oracle_ms = -1;           // of the best decisions in hindsight, for the same output
+  std::vector<std::string> trace;  // one JSON object per decision; filled only when asked for
 };
 
 struct Score {
@@ -82,9 +83,9 @@ struct Mismatch {
 };
 
 struct PathInfo {
-  std::string name;     // unique in the experiment, the `path` column
-  std::string method;   // "autoregressive", "speculative", ...
-  std::string setting;  // human-readable settings, one line
+  std::string name;       // unique in the experiment, the `path` column
+  std::string method;     // "autoregressive", "speculative", ...
+  std::string setting;    // human-readable settings, one line
   bool lossless = false;  // greedy output must equal the baseline's
 };
 

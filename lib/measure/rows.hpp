@@ -20,7 +20,8 @@ struct SampleRow {
   std::uint64_t seed = 0;
   int threads = 0;
   double latency_ms = kMissing, cpu_ms = kMissing;
-  double ttft_ms = kMissing, tpot_ms = kMissing, prefill_ms = kMissing;  // tpot: (latency - ttft) / (tokens - 1)
+  double ttft_ms = kMissing, tpot_ms = kMissing,
+         prefill_ms = kMissing;  // tpot: (latency - ttft) / (tokens - 1)
   Cost cost;
   std::string quality_metric;
   double quality = kMissing;
@@ -30,11 +31,11 @@ struct SampleRow {
   std::int64_t first_mismatch = -1;
   double mismatch_logit_gap = kMissing;
   double predicted_ms = kMissing, oracle_ms = kMissing;  // from Path::analyse
-  double bandwidth_share = kMissing;  // (weight + KV bytes) / latency / read bandwidth
-  double peak_rss_mb = kMissing;      // high-water mark of the process while this row ran; 1 MB = 10^6 bytes
-  double energy_j = kMissing;         // measured only
-  std::string output_hash;            // first 16 hex digits of SHA-256 of the output tokens
-  std::string error;                  // empty: measured
+  double bandwidth_share = kMissing;                     // (weight + KV bytes) / latency / read bandwidth
+  double peak_rss_mb = kMissing;  // high-water mark of the process while this row ran; 1 MB = 10^6 bytes
+  double energy_j = kMissing;     // measured only
+  std::string output_hash;        // first 16 hex digits of SHA-256 of the output tokens
+  std::string error;              // empty: measured
 };
 
 // A figure with its 95 % interval.
@@ -47,17 +48,18 @@ struct SummaryRow {
   std::string config, path, method, setting;
   std::int64_t samples = 0, repetitions = 0, rows = 0, failed_rows = 0, disturbed_rows = 0;
   int threads = 0;
-  // Over samples, each the mean (for latency_ms_mean) or the median of its repetitions. A percentile p needs 10/(1-p)
-  // samples and is missing below.
+  // Over samples, each the mean (for latency_ms_mean) or the median of its repetitions. A percentile p needs
+  // 10/(1-p) samples and is missing below.
   Interval latency_ms_mean, latency_ms_median, latency_ms_p90, latency_ms_p99;
   double cpu_ms_mean = kMissing, ttft_ms_mean = kMissing, tpot_ms_mean = kMissing;
-  Interval speedup;        // geometric mean over samples of baseline latency / this path's; 1 for the baseline
+  Interval speedup;  // geometric mean over samples of baseline latency / this path's; 1 for the baseline
   Interval speedup_total;  // total baseline time / this path's total time: long samples weigh more
   double throughput_per_s = kMissing;  // samples per second
   double tokens_per_s = kMissing;
   std::string quality_metric;
   Interval quality, quality_delta;  // delta: this path minus the baseline, paired
-  std::string quality_verdict;      // "non-inferior", "inferior", "undecided", "" for the baseline or without metric
+  std::string
+      quality_verdict;  // "non-inferior", "inferior", "undecided", "" for the baseline or without metric
   double macs_mean = kMissing, weight_mb_read_mean = kMissing, kv_mb_read_mean = kMissing;
   double tokens_mean = kMissing, tokens_per_target_pass = kMissing, acceptance_rate = kMissing;
   double draft_length_mean = kMissing;

@@ -1,0 +1,32 @@
+// The machine and the build that a run was measured on, for environment.json.
+#pragma once
+
+#include <map>
+#include <nlohmann/json.hpp>
+#include <string>
+
+#include "measure/bandwidth.hpp"
+#include "measure/energy.hpp"
+#include "measure/threads.hpp"
+
+namespace dynexec {
+
+struct EnvironmentRequest {
+  std::map<std::string, std::string> versions;  // "libtorch": "2.13.0", ... from the caller
+  const ThreadChoice* threads = nullptr;
+  const Bandwidth* bandwidth = nullptr;
+  const EnergyMeter* energy = nullptr;
+  const Experiment* experiment = nullptr;  // for the hashes of models and data
+};
+
+// CPU model, the flags that kernels use, cores, caches, governor, hypervisor, memory, kernel, load, compiler,
+// build, revision, OMP settings, and what the request holds. "start_utc" is the time of this call.
+nlohmann::json describe_environment(const EnvironmentRequest& request);
+
+// Adds "end_utc", the load at the end, and the share of CPU time that the hypervisor gave to others since the
+// start. Called again on a resumed run it moves the end.
+void finish_environment(nlohmann::json& environment);
+
+std::string utc_now();  // ISO 8601, seconds
+
+}  // namespace dynexec
