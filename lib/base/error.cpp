@@ -24,7 +24,8 @@ std::string normalised(const std::string& word) {
   return plain;
 }
 
-// Damerau-Levenshtein distance in its optimal-string-alignment form: insert, delete, replace, swap neighbours.
+// Damerau-Levenshtein distance in its optimal-string-alignment form: insert, delete, replace, swap
+// neighbours.
 std::size_t edit_distance(const std::string& a, const std::string& b) {
   std::vector<std::size_t> before(b.size() + 1), previous(b.size() + 1), row(b.size() + 1);
   for (std::size_t j = 0; j <= b.size(); ++j) previous[j] = j;

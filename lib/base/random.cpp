@@ -18,8 +18,8 @@ std::uint64_t mix(std::uint64_t x) {
 
 }  // namespace
 
-// The counter holds (block, repetition, sample) whole and the key is a bijection of seed + purpose * odd constant, so
-// under one seed no two of (sample, repetition, purpose) can ever share a block.
+// The counter holds (block, repetition, sample) whole and the key is a bijection of seed + purpose * odd
+// constant, so under one seed no two of (sample, repetition, purpose) can ever share a block.
 RandomStream::RandomStream(std::uint64_t seed, std::uint64_t sample, std::uint32_t repetition,
                            std::uint32_t purpose) {
   const std::uint64_t key = mix(seed + (purpose + 1ULL) * 0x9e3779b97f4a7c15ULL);
@@ -48,12 +48,15 @@ std::uint64_t RandomStream::next_u64() {
   return low | (static_cast<std::uint64_t>(next_u32()) << 32);
 }
 
-double RandomStream::uniform() { return static_cast<double>(next_u64() >> 11) * 0x1p-53; }
+double RandomStream::uniform() {
+  return static_cast<double>(next_u64() >> 11) * 0x1p-53;
+}
 
 std::uint64_t RandomStream::below(std::uint64_t bound) {
-  if (bound == 0) throw Error(ErrorKind::internal, "a random integer below 0 was asked for", "RandomStream", "");
-  // Lemire, "Fast random integer generation in an interval", TOMACS 2019: reject the few products whose low half
-  // would favour some results.
+  if (bound == 0)
+    throw Error(ErrorKind::internal, "a random integer below 0 was asked for", "RandomStream", "");
+  // Lemire, "Fast random integer generation in an interval", TOMACS 2019: reject the few products whose low
+  // half would favour some results.
   unsigned __int128 product = static_cast<unsigned __int128>(next_u64()) * bound;
   if (static_cast<std::uint64_t>(product) < bound) {
     const std::uint64_t reject = (0 - bound) % bound;
