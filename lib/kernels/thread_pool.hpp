@@ -1,4 +1,5 @@
-// A fixed pool of worker threads that splits an index range; waits briefly, then sleeps (never spins unbounded).
+// A fixed pool of worker threads that splits an index range; waits briefly, then sleeps (never spins
+// unbounded).
 #pragma once
 
 #include <cstdint>
@@ -15,7 +16,9 @@ class RangeFunction {
       : object_(&f), call_([](const void* object, std::int64_t begin, std::int64_t end, int thread) {
           (*static_cast<const F*>(object))(begin, end, thread);
         }) {}
-  void operator()(std::int64_t begin, std::int64_t end, int thread) const { call_(object_, begin, end, thread); }
+  void operator()(std::int64_t begin, std::int64_t end, int thread) const {
+    call_(object_, begin, end, thread);
+  }
 
  private:
   const void* object_;
@@ -30,8 +33,8 @@ class ThreadPool {
   ThreadPool& operator=(const ThreadPool&) = delete;
 
   int threads() const;
-  // Calls f on disjoint ranges that cover [0, count), each but the last a multiple of `grain`. Runs inline when one
-  // thread suffices. Not re-entrant. f must not throw.
+  // Calls f on disjoint ranges that cover [0, count), each but the last a multiple of `grain`. Runs inline
+  // when one thread suffices. Not re-entrant. f must not throw.
   void split(std::int64_t count, std::int64_t grain, RangeFunction f);
 
  private:
@@ -39,8 +42,8 @@ class ThreadPool {
   std::unique_ptr<State> state_;
 };
 
-// The pool that the engine's kernels use; one thread until set_compute_threads is called. set_compute_threads also
-// sets LibTorch's intra-op threads. Neither may be called while kernels run.
+// The pool that the engine's kernels use; one thread until set_compute_threads is called. set_compute_threads
+// also sets LibTorch's intra-op threads. Neither may be called while kernels run.
 ThreadPool& compute_pool();
 void set_compute_threads(int threads);
 

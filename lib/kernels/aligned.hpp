@@ -1,0 +1,34 @@
+// Zeroed memory aligned to 64 bytes; large blocks ask for huge pages, which raises the read bandwidth of
+// weights.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <span>
+
+namespace dynexec {
+
+class AlignedFloats {
+ public:
+  AlignedFloats() = default;
+  // Throws Error(io) when the memory is not there. All pages are touched, so later writes cause no page
+  // faults.
+  explicit AlignedFloats(std::int64_t count);
+  ~AlignedFloats();
+  AlignedFloats(AlignedFloats&& other) noexcept;
+  AlignedFloats& operator=(AlignedFloats&& other) noexcept;
+  AlignedFloats(const AlignedFloats&) = delete;
+  AlignedFloats& operator=(const AlignedFloats&) = delete;
+
+  float* data() { return data_; }
+  const float* data() const { return data_; }
+  std::int64_t size() const { return count_; }
+  float& operator[](std::int64_t i) { return data_[i]; }
+  const float& operator[](std::int64_t i) const { return data_[i]; }
+
+ private:
+  float* data_ = nullptr;
+  std::int64_t count_ = 0;
+};
+
+}  // namespace dynexec

@@ -1,0 +1,69 @@
+#include "kernels/branch.hpp"
+
+#include "base/error.hpp"
+#include "kernels/linear.hpp"
+
+namespace dynexec {
+namespace {
+
+bool cpu_has_avx512() {
+#if defined(__x86_64__)
+  return __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512dq") &&
+         __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512vl");
+#else
+  return false;
+#endif
+}
+
+bool cpu_has_avx2() {
+#if defined(__x86_64__)
+  return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
+#else
+  return false;
+#endif
+}
+
+std::vector<const KernelBranch*> supported() {
+  std::vector<const KernelBranch*> branches;
+  if (cpu_has_avx512() && avx512_branch()) branches.push_back(avx512_branch());
+  if (cpu_has_avx2() && avx2_branch()) branches.push_back(avx2_branch());
+  branches.push_back(portable_branch());
+  return branches;
+}
+
+const KernelBranch*& active() {
+  static const KernelBranch* branch = supported().front();
+  return branch;
+}
+
+}  // namespace
+
+const KernelBranch& kernel_branch() {
+  return *active();
+}
+
+std::vector<std::string> kernel_branches() {
+  std::vector<std::string> names;
+  for (const KernelBranch* branch : supported()) names.emplace_back(branch->name);
+  return names;
+}
+
+std::string active_kernel_branch() {
+  return active()->name;
+}
+
+void select_kernel_branch(const std::string& name) {
+  for (const KernelBranch* branch : supported()) {
+    if (name == branch->name) {
+      active() = branch;
+      return;
+    }
+  }
+  const std::vector<std::string> names = kernel_branches();
+  std::string list;
+  for (const std::string& known : names) list += (list.empty() ? "" : ", ") + known;
+  throw Error(ErrorKind::usage, "no kernel branch '" + name + "' on this machine", "",
+              "choose one of: " + list);
+}
+
+}  // namespace dynexec

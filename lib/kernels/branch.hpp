@@ -1,0 +1,64 @@
+// The inner loops, one table of functions per instruction set. Every function gives bitwise the same result
+// for a row however many rows are passed along with it; results may differ between branches by rounding.
+#pragma once
+
+#include <cstdint>
+
+namespace dynexec {
+
+// Columns of a full weight panel; partial panels and other products use any multiple of kPanelStep up to it.
+inline constexpr int kPanelWidth = 64;
+inline constexpr int kPanelStep = 16;
+
+enum class Activation { none, silu, gelu, gelu_tanh, relu };
+
+// What happens to a finished tile [rows, width] of a product before it is stored.
+struct Epilogue {
+  const float* bias = nullptr;  // width values in tile order, or none
+  Activation activation = Activation::none;
+  bool gated = false;  // the tile's first half are gates: result = activation(first half) * second half
+  bool add = false;    // add to the destination instead of overwriting it
+};
+
+struct KernelBranch {
+  const char* name;
+
+  // c[r * ldc + j] (+)= sum over k of x[r * ldx + k] * b[k * ldb + j], j < width; k ascends in one chain per
+  // (r, j). width is a multiple of kPanelStep, at most kPanelWidth.
+  void (*product)(const float* x, std::int64_t ldx, int rows, const float* b, std::int64_t ldb,
+                  std::int64_t depth, int width, float* c, std::int64_t ldc, bool accumulate);
+  // Stores the first `columns` results of each row of tile [rows, kPanelWidth] (row stride kPanelWidth) at y.
+  void (*finish)(const float* tile, int rows, int width, const Epilogue& epilogue, float* y, std::int64_t ldy,
+                 int columns);
+
+  // out = x / sqrt(mean(x^2) + eps) * weight; x and out may be the same.
+  void (*rms_norm)(const float* x, const float* weight, std::int64_t size, float eps, float* out);
+  // out = (x - mean) / sqrt(variance + eps) * weight + bias; x and out may be the same.
+  void (*layer_norm)(const float* x, const float* weight, const float* bias, std::int64_t size, float eps,
+                     float* out);
+  // Half-split rotation in place: (a, b) = (x[i], x[i + half]) -> (a cos - b sin, b cos + a sin).
+  void (*rotate_half)(float* x, const float* cosine, const float* sine, int half);
+
+  // One tile of the online softmax for one row. scores [count] become probabilities relative to the new
+  // running maximum; entries up to the next multiple of kPanelStep are set to 0. Updates maximum and sum and
+  // returns the factor by which what was accumulated so far has to be multiplied.
+  float (*softmax_tile)(float* scores, int count, float scale, float* maximum, float* sum);
+  // x *= factor
+  void (*scale)(float* x, std::int64_t size, float factor);
+
+  // out[i] = exp((x[i] - shift) * factor), returns the sum of out in double precision.
+  double (*exp_sum)(const float* x, std::int64_t size, float shift, float factor, float* out);
+  float (*maximum)(const float* x, std::int64_t size);
+  bool (*all_finite)(const float* x, std::int64_t size);
+};
+
+// The table in use (see kernel_branches() in kernels/linear.hpp).
+const KernelBranch& kernel_branch();
+
+// One per translation unit that is compiled for an instruction set; null where the compiler's target lacks
+// it.
+const KernelBranch* avx512_branch();
+const KernelBranch* avx2_branch();
+const KernelBranch* portable_branch();
+
+}  // namespace dynexec

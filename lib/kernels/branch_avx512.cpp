@@ -1,0 +1,29 @@
+// The inner loops for AVX-512F/DQ/BW/VL; compiled with those flags (lib/CMakeLists.txt), called only where
+// the CPU has them.
+#include "kernels/branch.hpp"
+
+#if defined(__AVX512F__) && defined(__AVX512DQ__)
+
+#include "kernels/simd_avx512.hpp"
+// After the vectors:
+#include "kernels/product_impl.hpp"
+#include "kernels/rows_impl.hpp"
+
+namespace dynexec {
+namespace {
+constexpr KernelBranch kBranch = make_branch("avx512");
+}
+const KernelBranch* avx512_branch() {
+  return &kBranch;
+}
+}  // namespace dynexec
+
+#else
+
+namespace dynexec {
+const KernelBranch* avx512_branch() {
+  return nullptr;
+}
+}  // namespace dynexec
+
+#endif

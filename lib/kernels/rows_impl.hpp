@@ -1,0 +1,130 @@
+// Norms, rotation, softmax and reductions over one row on Vec. Included after one simd_*.hpp; internal
+// linkage.
+#pragma once
+
+#include "kernels/branch.hpp"
+#include "kernels/math_impl.hpp"
+
+namespace dynexec {
+namespace {
+
+using std::int64_t;
+
+// Calls f(offset, lanes) for every vector of [0, size), the last one partial.
+template <class F>
+inline void for_vectors(int64_t size, F f) {
+  int64_t i = 0;
+  for (; i + Vec::kLanes <= size; i += Vec::kLanes) f(i, Vec::kLanes);
+  if (i < size) f(i, static_cast<int>(size - i));
+}
+inline Vec load_some(const float* p, int n) {
+  return n == Vec::kLanes ? load(p) : load_first(p, n);
+}
+inline void store_some(float* p, Vec a, int n) {
+  if (n == Vec::kLanes) {
+    store(p, a);
+  } else {
+    store_first(p, a, n);
+  }
+}
+
+void rms_norm(const float* x, const float* weight, int64_t size, float eps, float* out) {
+  Vec squares = broadcast(0.0f);
+  for_vectors(size, [&](int64_t i, int n) {
+    const Vec a = load_some(x + i, n);
+    squares = fma(a, a, squares);
+  });
+  const float mean = sum_lanes(squares) / static_cast<float>(size);
+  const Vec factor = broadcast(1.0f / __builtin_sqrtf(mean + eps));
+  for_vectors(size, [&](int64_t i, int n) {
+    store_some(out + i, mul(mul(load_some(x + i, n), factor), load_some(weight + i, n)), n);
+  });
+}
+
+void layer_norm(const float* x, const float* weight, const float* bias, int64_t size, float eps, float* out) {
+  Vec sum = broadcast(0.0f);
+  for_vectors(size, [&](int64_t i, int n) { sum = add(sum, load_some(x + i, n)); });
+  const Vec mean = broadcast(sum_lanes(sum) / static_cast<float>(size));
+  Vec squares = broadcast(0.0f);
+  for_vectors(size, [&](int64_t i, int n) {
+    const Vec d = keep_first(sub(load_some(x + i, n), mean), n, broadcast(0.0f));
+    squares = fma(d, d, squares);
+  });
+  const Vec factor = broadcast(1.0f / __builtin_sqrtf(sum_lanes(squares) / static_cast<float>(size) + eps));
+  for_vectors(size, [&](int64_t i, int n) {
+    const Vec normal = mul(sub(load_some(x + i, n), mean), factor);
+    store_some(out + i, fma(normal, load_some(weight + i, n), load_some(bias + i, n)), n);
+  });
+}
+
+void rotate_half(float* x, const float* cosine, const float* sine, int half) {
+  for_vectors(half, [&](int64_t i, int n) {
+    const Vec a = load_some(x + i, n), b = load_some(x + half + i, n);
+    const Vec c = load_some(cosine + i, n), s = load_some(sine + i, n);
+    store_some(x + i, sub(mul(a, c), mul(b, s)), n);
+    store_some(x + half + i, add(mul(b, c), mul(a, s)), n);
+  });
+}
+
+float softmax_tile(float* scores, int count, float scale_factor, float* maximum, float* sum) {
+  const Vec factor = broadcast(scale_factor);
+  const Vec none = broadcast(-__builtin_inff());
+  Vec top = none;
+  for_vectors(count, [&](int64_t i, int n) {
+    const Vec s = mul(load(scores + i), factor);
+    store(scores + i, s);
+    top = max(top, keep_first(s, n, none));
+  });
+  const float old_maximum = *maximum;
+  const float tile_maximum = max_lanes(top);
+  const float new_maximum = tile_maximum > old_maximum ? tile_maximum : old_maximum;
+  Vec total = broadcast(0.0f);
+  const Vec shift = broadcast(new_maximum);
+  for_vectors(count, [&](int64_t i, int n) {
+    const Vec p = keep_first(exp(sub(load(scores + i), shift)), n, broadcast(0.0f));
+    store(scores + i, p);
+    total = add(total, p);
+  });
+  float decay[Vec::kLanes];
+  store(decay, exp(broadcast(old_maximum - new_maximum)));
+  *maximum = new_maximum;
+  *sum = *sum * decay[0] + sum_lanes(total);
+  return decay[0];
+}
+
+void scale(float* x, int64_t size, float factor) {
+  const Vec f = broadcast(factor);
+  for_vectors(size, [&](int64_t i, int n) { store_some(x + i, mul(load_some(x + i, n), f), n); });
+}
+
+double exp_sum(const float* x, int64_t size, float shift, float factor, float* out) {
+  const Vec s = broadcast(shift), f = broadcast(factor);
+  double total = 0;
+  for_vectors(size, [&](int64_t i, int n) {
+    const Vec e = keep_first(exp(mul(sub(load_some(x + i, n), s), f)), n, broadcast(0.0f));
+    store_some(out + i, e, n);
+    accumulate_double(e, &total);
+  });
+  return total;
+}
+
+float maximum(const float* x, int64_t size) {
+  const Vec none = broadcast(-__builtin_inff());
+  Vec top = none;
+  for_vectors(size, [&](int64_t i, int n) { top = max(top, keep_first(load_some(x + i, n), n, none)); });
+  return max_lanes(top);
+}
+
+bool all_finite(const float* x, int64_t size) {
+  Vec zeros = broadcast(0.0f);  // 0 * x is 0 for finite x and NaN otherwise
+  for_vectors(size, [&](int64_t i, int n) { zeros = fma(load_some(x + i, n), broadcast(0.0f), zeros); });
+  return sum_lanes(zeros) == 0.0f;
+}
+
+constexpr KernelBranch make_branch(const char* name) {
+  return {name,         product, finish,  rms_norm, layer_norm, rotate_half,
+          softmax_tile, scale,   exp_sum, maximum,  all_finite};
+}
+
+}  // namespace
+}  // namespace dynexec

@@ -1,0 +1,98 @@
+// Vec for AVX-512F/DQ. Included by one translation unit; everything has internal linkage.
+#pragma once
+
+#include <immintrin.h>
+
+#include <cstdint>
+
+namespace dynexec {
+namespace {
+
+struct Vec {
+  static constexpr int kLanes = 16;
+  static constexpr int kRegisters = 32;
+  __m512 v;
+};
+
+inline __mmask16 first_lanes(int n) {
+  return static_cast<__mmask16>((1u << n) - 1u);
+}
+
+inline Vec load(const float* p) {
+  return {_mm512_loadu_ps(p)};
+}
+inline void store(float* p, Vec a) {
+  _mm512_storeu_ps(p, a.v);
+}
+inline Vec load_first(const float* p, int n) {
+  return {_mm512_maskz_loadu_ps(first_lanes(n), p)};
+}
+inline void store_first(float* p, Vec a, int n) {
+  _mm512_mask_storeu_ps(p, first_lanes(n), a.v);
+}
+inline Vec broadcast(float a) {
+  return {_mm512_set1_ps(a)};
+}
+inline Vec add(Vec a, Vec b) {
+  return {_mm512_add_ps(a.v, b.v)};
+}
+inline Vec sub(Vec a, Vec b) {
+  return {_mm512_sub_ps(a.v, b.v)};
+}
+inline Vec mul(Vec a, Vec b) {
+  return {_mm512_mul_ps(a.v, b.v)};
+}
+inline Vec div(Vec a, Vec b) {
+  return {_mm512_div_ps(a.v, b.v)};
+}
+inline Vec fma(Vec a, Vec b, Vec c) {
+  return {_mm512_fmadd_ps(a.v, b.v, c.v)};
+}
+// Where a or b is NaN the result is b: bounds go first, data second.
+inline Vec min(Vec a, Vec b) {
+  return {_mm512_min_ps(a.v, b.v)};
+}
+inline Vec max(Vec a, Vec b) {
+  return {_mm512_max_ps(a.v, b.v)};
+}
+inline Vec round_nearest(Vec a) {
+  return {_mm512_roundscale_ps(a.v, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC)};
+}
+// a * 2^n for integral n
+inline Vec scale_by_power(Vec a, Vec n) {
+  return {_mm512_scalef_ps(a.v, n.v)};
+}
+// a < b ? yes : no, per lane
+inline Vec select_less(Vec a, Vec b, Vec yes, Vec no) {
+  return {_mm512_mask_blend_ps(_mm512_cmp_ps_mask(a.v, b.v, _CMP_LT_OQ), no.v, yes.v)};
+}
+inline Vec absolute(Vec a) {
+  return {_mm512_abs_ps(a.v)};
+}
+// The first n lanes of a, `other` elsewhere.
+inline Vec keep_first(Vec a, int n, Vec other) {
+  return {_mm512_mask_blend_ps(first_lanes(n), other.v, a.v)};
+}
+
+inline float sum_lanes(Vec a) {
+  const __m256 h = _mm256_add_ps(_mm512_castps512_ps256(a.v), _mm512_extractf32x8_ps(a.v, 1));
+  __m128 q = _mm_add_ps(_mm256_castps256_ps128(h), _mm256_extractf128_ps(h, 1));
+  q = _mm_add_ps(q, _mm_movehl_ps(q, q));
+  return _mm_cvtss_f32(_mm_add_ss(q, _mm_shuffle_ps(q, q, 1)));
+}
+inline float max_lanes(Vec a) {
+  return _mm512_reduce_max_ps(a.v);
+}
+
+inline void accumulate_double(Vec a, double* sum) {
+  const __m512d low = _mm512_cvtps_pd(_mm512_castps512_ps256(a.v));
+  const __m512d high = _mm512_cvtps_pd(_mm512_extractf32x8_ps(a.v, 1));
+  *sum += _mm512_reduce_add_pd(_mm512_add_pd(low, high));
+}
+
+inline void prefetch(const float* p) {
+  _mm_prefetch(reinterpret_cast<const char*>(p), _MM_HINT_T0);
+}
+
+}  // namespace
+}  // namespace dynexec

@@ -1,0 +1,107 @@
+// Vec on the compiler's generic vectors of four floats: every target. Included by one translation unit.
+#pragma once
+
+#include <cstdint>
+
+namespace dynexec {
+namespace {
+
+typedef float Float4 __attribute__((vector_size(16)));
+typedef std::int32_t Int4 __attribute__((vector_size(16)));
+
+struct Vec {
+  static constexpr int kLanes = 4;
+  static constexpr int kRegisters = 16;
+  Float4 v;
+};
+
+inline Vec load(const float* p) {
+  Vec a;
+  __builtin_memcpy(&a.v, p, sizeof a.v);
+  return a;
+}
+inline void store(float* p, Vec a) {
+  __builtin_memcpy(p, &a.v, sizeof a.v);
+}
+inline Vec load_first(const float* p, int n) {
+  Vec a{Float4{0, 0, 0, 0}};
+  for (int i = 0; i < n; ++i) a.v[i] = p[i];
+  return a;
+}
+inline void store_first(float* p, Vec a, int n) {
+  for (int i = 0; i < n; ++i) p[i] = a.v[i];
+}
+inline Vec broadcast(float a) {
+  return {Float4{a, a, a, a}};
+}
+inline Vec add(Vec a, Vec b) {
+  return {a.v + b.v};
+}
+inline Vec sub(Vec a, Vec b) {
+  return {a.v - b.v};
+}
+inline Vec mul(Vec a, Vec b) {
+  return {a.v * b.v};
+}
+inline Vec div(Vec a, Vec b) {
+  return {a.v / b.v};
+}
+// Multiply and add with two roundings: a fused operation in software would be a hundred times slower.
+inline Vec fma(Vec a, Vec b, Vec c) {
+  return {a.v * b.v + c.v};
+}
+inline Vec blend(Int4 mask, Float4 yes, Float4 no) {
+  return {(Float4)((mask & (Int4)yes) | (~mask & (Int4)no))};
+}
+// Where a or b is NaN the result is b: bounds go first, data second.
+inline Vec min(Vec a, Vec b) {
+  return blend((Int4)(a.v < b.v), a.v, b.v);
+}
+inline Vec max(Vec a, Vec b) {
+  return blend((Int4)(a.v > b.v), a.v, b.v);
+}
+// Adding and subtracting 1.5 * 2^23 rounds to the nearest integer for |a| < 2^22.
+inline Vec round_nearest(Vec a) {
+  const Float4 magic = {12582912.0f, 12582912.0f, 12582912.0f, 12582912.0f};
+  return {(a.v + magic) - magic};
+}
+// a * 2^n for integral n in [-126, 128]: two factors, since 2^128 has no float of its own
+inline Vec scale_by_power(Vec a, Vec n) {
+  const Float4 bounded = blend((Int4)(n.v == n.v), n.v, Float4{0, 0, 0, 0}).v;  // NaN has no integer
+  const Int4 whole = __builtin_convertvector(bounded, Int4);
+  const Int4 half = whole >> 1;
+  const Int4 rest = whole - half;
+  const Float4 first = (Float4)((half + 127) << 23);
+  const Float4 second = (Float4)((rest + 127) << 23);
+  return {a.v * first * second};
+}
+// a < b ? yes : no, per lane
+inline Vec select_less(Vec a, Vec b, Vec yes, Vec no) {
+  return blend((Int4)(a.v < b.v), yes.v, no.v);
+}
+inline Vec absolute(Vec a) {
+  return {(Float4)((Int4)a.v & Int4{0x7fffffff, 0x7fffffff, 0x7fffffff, 0x7fffffff})};
+}
+// The first n lanes of a, `other` elsewhere.
+inline Vec keep_first(Vec a, int n, Vec other) {
+  return blend(Int4{0, 1, 2, 3} < n, a.v, other.v);
+}
+
+inline float sum_lanes(Vec a) {
+  return (a.v[0] + a.v[2]) + (a.v[1] + a.v[3]);
+}
+inline float max_lanes(Vec a) {
+  const float x = a.v[0] > a.v[2] ? a.v[0] : a.v[2];
+  const float y = a.v[1] > a.v[3] ? a.v[1] : a.v[3];
+  return x > y ? x : y;
+}
+inline void accumulate_double(Vec a, double* sum) {
+  *sum += (static_cast<double>(a.v[0]) + static_cast<double>(a.v[2])) +
+          (static_cast<double>(a.v[1]) + static_cast<double>(a.v[3]));
+}
+inline void prefetch(const float* p) {
+  __builtin_prefetch(p);
+}
+
+}  // namespace
+}  // namespace dynexec
