@@ -111,8 +111,9 @@ void Progress::draw(bool last) {
   last_draw_ = now;
   drawn_ = true;
   // Progress is a courtesy: a closed stderr must not end a run, so failures to write are not looked at.
-  write_all(options_.descriptor,
-            bar_ ? "\r" + bar_line(last) + (last ? "\033[K\n" : "\033[K") : plain_line(last) + "\n");
+  const std::string text =
+      bar_ ? fmt::format("\r{}\033[K{}", bar_line(last), last ? "\n" : "") : plain_line(last) + "\n";
+  write_all(options_.descriptor, text);
 }
 
 std::string Progress::numbers(bool last) const {
@@ -120,14 +121,14 @@ std::string Progress::numbers(bool last) const {
   const double rate = static_cast<double>(done_ - skipped_) / elapsed;
   std::string text =
       options_.total != 0 ? fmt::format("{}/{}", done_, options_.total) : fmt::format("{}", done_);
-  if (!options_.unit.empty()) text += " " + options_.unit;
+  if (!options_.unit.empty()) text += fmt::format(" {}", options_.unit);
   if (rate > 0.0) text += fmt::format("  {}/s", format_rate(rate));
   if (last) {
-    text += "  in " + format_duration(elapsed);
+    text += fmt::format("  in {}", format_duration(elapsed));
   } else if (rate > 0.0 && options_.total > done_) {
-    text += "  " + format_duration(static_cast<double>(options_.total - done_) / rate) + " left";
+    text += fmt::format("  {} left", format_duration(static_cast<double>(options_.total - done_) / rate));
   }
-  if (!note_.empty()) text += "  " + note_;
+  if (!note_.empty()) text += fmt::format("  {}", note_);
   return text;
 }
 
@@ -150,7 +151,7 @@ std::string Progress::bar_line(bool last) const {
   const double share = std::min(1.0, static_cast<double>(done_) / static_cast<double>(options_.total));
   const auto full = static_cast<std::size_t>(share * static_cast<double>(width));
   std::string bar = std::string(full, '#') + std::string(width - full, '-');
-  if (colour_) bar = "\033[32m" + bar.substr(0, full) + "\033[2;39m" + bar.substr(full) + "\033[0m";
+  if (colour_) bar = fmt::format("\033[32m{}\033[2;39m{}\033[0m", bar.substr(0, full), bar.substr(full));
   return fmt::format("{}[{}] {:3.0f}% {}", head, bar, 100.0 * share, tail);
 }
 

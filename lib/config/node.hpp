@@ -14,23 +14,25 @@ struct Document;
 struct Value;
 }  // namespace config_detail
 
-// A view of one mapping, sequence or scalar. Cheap to copy; the document stays alive with it.
-// Every failed read throws Error(ErrorKind::config) with file:line:column, the dotted key path and a remedy.
+// A view of one mapping, sequence or scalar. Cheap to copy; the document stays alive with it. Reading records
+// what was read, so one document belongs to one thread at a time. Every failed read throws
+// Error(ErrorKind::config) with file:line:column, the dotted key path and a remedy.
 class Node {
  public:
   // Requires a mapping. Missing key: error for get/at; the default is used and recorded (for the resolved
   // config) by the two-argument forms.
   bool has(const std::string& key) const;
-  Node at(const std::string& key) const;                 // child mapping, sequence or scalar; must exist
+  Node at(const std::string& key) const;  // child mapping, sequence or scalar; must exist
   std::optional<Node> find(const std::string& key) const;
-  Node section(const std::string& key) const;            // child mapping; an empty one is created when absent
+  Node section(const std::string& key) const;  // child mapping; an empty one is created when absent
 
   bool get_bool(const std::string& key) const;
   bool get_bool(const std::string& key, bool fallback) const;
   std::int64_t get_int(const std::string& key) const;
   std::int64_t get_int(const std::string& key, std::int64_t fallback) const;
   // Inclusive bounds, named in the error.
-  std::int64_t get_int(const std::string& key, std::int64_t fallback, std::int64_t low, std::int64_t high) const;
+  std::int64_t get_int(const std::string& key, std::int64_t fallback, std::int64_t low,
+                       std::int64_t high) const;
   double get_double(const std::string& key) const;
   double get_double(const std::string& key, double fallback) const;
   double get_double(const std::string& key, double fallback, double low, double high) const;
@@ -41,19 +43,26 @@ class Node {
                          const std::vector<std::string>& choices) const;
   std::vector<std::int64_t> get_ints(const std::string& key, const std::vector<std::int64_t>& fallback) const;
   std::vector<double> get_doubles(const std::string& key, const std::vector<double>& fallback) const;
-  std::vector<std::string> get_strings(const std::string& key, const std::vector<std::string>& fallback) const;
+  std::vector<std::string> get_strings(const std::string& key,
+                                       const std::vector<std::string>& fallback) const;
 
   // Requires a sequence (of mappings or scalars).
   std::vector<Node> items() const;
-  // Requires a scalar.
+  // Requires a mapping: the keys as written, in the order of the file. Reads none of them.
+  std::vector<std::string> keys() const;
+  // Require a scalar.
   std::string as_string() const;
+  std::int64_t as_int() const;
+  double as_double() const;
+  bool as_bool() const;
 
   bool is_map() const;
   bool is_sequence() const;
   bool is_scalar() const;
   std::string place() const;     // file:line:column
   std::string key_path() const;  // "paths[2].policy"
-  // Throws Error(config) at this node's place.
+  // Throws Error(config) at this node's place; the message is "`key.path` WHAT", so `what` reads like
+  // "is longer than the prompt".
   [[noreturn]] void fail(const std::string& what, const std::string& hint) const;
 
  private:
@@ -65,15 +74,21 @@ class Node {
 
 class Config {
  public:
-  // path: YAML file of at most 1 MiB, `extends: other.yaml` merged under it (maps deeply, everything else replaced).
-  // overrides: "a.b=c", "paths.0.length=3"; the value is parsed as YAML.
+  // path: YAML file of at most 1 MiB. `extends: other.yaml` (or a list, the later over the earlier; relative
+  // to the file that says it) is merged under it: mappings deeply, everything else replaced; `key: ~` takes
+  // an inherited key out. overrides: "a.b=c", "paths.0.length=3", "paths[0].length=3"; the value is parsed as
+  // YAML as far as it is a single value, a [list] or a {mapping}, else taken as text. Malformed ones throw
+  // Error(usage).
   static Config load(const std::string& path, const std::vector<std::string>& overrides);
-  static Config parse(const std::string& text, const std::string& name, const std::vector<std::string>& overrides);
+  static Config parse(const std::string& text, const std::string& name,
+                      const std::vector<std::string>& overrides);
 
   Node root() const;
-  // Throws for the first key that nobody read, with the nearest key that was asked for at that place.
+  // Throws Error(config) for the first key that nobody read, with the nearest key that was asked for at that
+  // place.
   void reject_unread() const;
-  // Everything that was read, with defaults filled in; loads back to the same config.
+  // Everything that was read, with defaults filled in, in the order of reading; loads back to the same
+  // config, whose own resolved text is the same.
   std::string resolved_yaml() const;
   std::string path() const;
 
