@@ -8,6 +8,7 @@ namespace dynexec {
 struct ClockReading {
   std::int64_t wall_ns = 0;               // steady, arbitrary origin
   std::int64_t cpu_ns = 0;                // user and system time of all threads of the process
+  std::int64_t wait_ns = 0;               // the calling thread was ready to run and had no CPU; 0: unknown
   std::int64_t involuntary_switches = 0;  // of all threads
 };
 
@@ -15,10 +16,11 @@ struct ClockReading {
 class Clock {
  public:
   virtual ~Clock() = default;
-  virtual ClockReading read() = 0;
+  virtual ClockReading begin() = 0;  // just before and
+  virtual ClockReading end() = 0;    // just after the measured work, on the same thread
 };
 
-// std::chrono::steady_clock, CLOCK_PROCESS_CPUTIME_ID and getrusage.
+// std::chrono::steady_clock, CLOCK_PROCESS_CPUTIME_ID, getrusage and /proc/thread-self/schedstat.
 Clock& system_clock();
 
 std::int64_t steady_now_ns();

@@ -9,6 +9,9 @@
 
 namespace dynexec {
 
+// Bound on repetitions, also of those that min_time_s asks for.
+inline constexpr std::int64_t kMaxRepetitions = 10'000;
+
 struct BenchOptions {
   std::uint64_t seed = 1;
   std::int64_t repetitions = 3;

@@ -1,0 +1,250 @@
+#include "measure/summary.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <map>
+
+#include "measure/path_rows.hpp"
+#include "measure/statistics.hpp"
+#include "measure/threads.hpp"
+#include "measure/validity.hpp"
+
+namespace dynexec {
+namespace {
+
+bool all_binary(std::span<const double> values) {
+  return std::all_of(values.begin(), values.end(), [](double value) { return value == 0 || value == 1; });
+}
+
+// One Bootstrap a sample count: its indices serve every figure, and equal counts are resampled alike.
+class Resamplers {
+ public:
+  explicit Resamplers(const BenchOptions& options) : options_(options.bootstrap()) {}
+  const Bootstrap& of(std::size_t samples) {
+    return cache_.try_emplace(samples, samples, options_).first->second;
+  }
+  Interval mean(std::span<const double> values) {
+    return values.empty() ? Interval{} : of(values.size()).mean(values);
+  }
+
+ private:
+  BootstrapOptions options_;
+  std::map<std::size_t, Bootstrap> cache_;
+};
+
+struct Sums {
+  double rows = 0, latency_ms = 0, tokens = 0, later_tokens = 0, passes = 0, macs = 0, weight_bytes = 0,
+         kv_bytes = 0;
+  double drafted = 0, accepted = 0, trials = 0, bandwidth_ms = 0, equal = 0, compared = 0;
+  double predicted_ms = 0, oracle_ms = 0;  // NaN when a row has none
+  double peak_rss_mb = kMissing;
+};
+
+Sums sum_rows(const PathRows& path) {
+  Sums s;
+  for (const SampleRow* row : path.measured) {
+    const Cost& cost = row->cost;
+    s.rows += 1;
+    s.latency_ms += row->latency_ms;
+    s.tokens += static_cast<double>(cost.tokens);
+    s.later_tokens += static_cast<double>(std::max<std::int64_t>(0, cost.tokens - 1));
+    s.passes += static_cast<double>(cost.target_passes);
+    s.macs += cost.macs;
+    s.weight_bytes += cost.weight_bytes;
+    s.kv_bytes += cost.kv_bytes;
+    s.drafted += static_cast<double>(cost.drafted_tokens);
+    s.accepted += static_cast<double>(cost.accepted_tokens);
+    s.trials += static_cast<double>(cost.accept_trials);
+    s.bandwidth_ms += row->bandwidth_share * row->latency_ms;
+    s.predicted_ms += row->predicted_ms;
+    s.oracle_ms += row->oracle_ms;
+    if (row->equal_to_baseline) {
+      s.compared += 1;
+      s.equal += *row->equal_to_baseline ? 1 : 0;
+    }
+    s.peak_rss_mb = std::fmax(s.peak_rss_mb, row->peak_rss_mb);
+  }
+  return s;
+}
+
+double ratio_or_missing(double numerator, double denominator) {
+  return denominator > 0 ? numerator / denominator : kMissing;
+}
+
+bool has_non_finite(const PathRows& path) {
+  return std::any_of(path.measured.begin(), path.measured.end(), [](const SampleRow* row) {
+    const Cost& cost = row->cost;
+    const bool costs =
+        std::isfinite(cost.macs) && std::isfinite(cost.weight_bytes) && std::isfinite(cost.kv_bytes);
+    return !costs || !std::isfinite(row->latency_ms) || std::isinf(row->quality);
+  });
+}
+
+void fill_counts(const PathRows& path, SummaryRow& row) {
+  row.samples = static_cast<std::int64_t>(path.samples.size());
+  for (const auto& [sample, figures] : path.samples)
+    row.repetitions = std::max(row.repetitions, figures.repetitions);
+  row.rows = static_cast<std::int64_t>(path.measured.size() + path.failed.size());
+  row.failed_rows = static_cast<std::int64_t>(path.failed.size());
+  row.disturbed_rows = std::count_if(path.measured.begin(), path.measured.end(),
+                                     [](const SampleRow* r) { return r->disturbed; });
+  const SampleRow* any = !path.measured.empty() ? path.measured.front()
+                         : !path.failed.empty() ? path.failed.front()
+                                                : nullptr;
+  if (!any) return;
+  row.config = any->config;
+  row.threads = any->threads;
+}
+
+void fill_times(const PathRows& path, const Sums& sums, const BenchOptions& options, Resamplers& resamplers,
+                SummaryRow& row) {
+  row.latency_ms_mean = resamplers.mean(path.values(&SampleFigures::latency_mean));
+  const std::vector<double> medians = path.values(&SampleFigures::latency_median);
+  row.latency_ms_median = percentile_with_interval(medians, 0.5, options.confidence);
+  row.latency_ms_p90 = percentile_with_interval(medians, 0.9, options.confidence);
+  row.latency_ms_p99 = percentile_with_interval(medians, 0.99, options.confidence);
+  row.cpu_ms_mean = mean_of(path.values(&SampleFigures::cpu_ms));
+  row.ttft_ms_mean = mean_of(path.values(&SampleFigures::ttft_ms));
+  row.tpot_ms_mean = mean_of(path.values(&SampleFigures::tpot_ms));
+  row.energy_j = mean_of(path.values(&SampleFigures::energy_j));
+  row.throughput_per_s = ratio_or_missing(1e3 * sums.rows, sums.latency_ms);
+  if (sums.tokens > 0) row.tokens_per_s = ratio_or_missing(1e3 * sums.tokens, sums.latency_ms);
+}
+
+void fill_costs(const Sums& sums, SummaryRow& row) {
+  row.macs_mean = ratio_or_missing(sums.macs, sums.rows);
+  row.weight_mb_read_mean = ratio_or_missing(sums.weight_bytes * 1e-6, sums.rows);
+  row.kv_mb_read_mean = ratio_or_missing(sums.kv_bytes * 1e-6, sums.rows);
+  row.tokens_mean = ratio_or_missing(sums.tokens, sums.rows);
+  row.tokens_per_target_pass = ratio_or_missing(sums.later_tokens, sums.passes);
+  row.acceptance_rate = ratio_or_missing(sums.accepted, sums.trials);
+  if (sums.drafted > 0) row.draft_length_mean = ratio_or_missing(sums.drafted, sums.passes);
+  row.bandwidth_share = ratio_or_missing(sums.bandwidth_ms, sums.latency_ms);
+  row.equal_share = ratio_or_missing(sums.equal, sums.compared);
+  row.peak_rss_mb = sums.peak_rss_mb;
+}
+
+void fill_speedup(const PathRows& baseline, const PathRows& path, Resamplers& resamplers, SummaryRow& row) {
+  const Paired paired = pair_up(baseline, path, &SampleFigures::latency_median);
+  if (paired.samples.empty()) return;
+  std::vector<double> ratios(paired.path.size());
+  std::transform(paired.baseline.begin(), paired.baseline.end(), paired.path.begin(), ratios.begin(),
+                 [](double theirs, double mine) { return theirs / mine; });
+  const Bootstrap& bootstrap = resamplers.of(ratios.size());
+  row.speedup = bootstrap.geometric_mean(ratios);
+  row.speedup_total = bootstrap.ratio(paired.baseline, paired.path);
+}
+
+// The rows' own theory against the baseline's, over the (sample, repetition) pairs that both have.
+void fill_theory(const PathRows& baseline, const PathRows& path, SummaryRow& row) {
+  std::map<std::pair<std::int64_t, std::int64_t>, double> theirs;
+  for (const SampleRow* partner : baseline.measured)
+    theirs[{partner->sample, partner->repetition}] = partner->predicted_ms;
+  double base_predicted = 0, predicted = 0, base_oracle = 0, oracle = 0;
+  for (const SampleRow* mine : path.measured) {
+    const auto partner = theirs.find({mine->sample, mine->repetition});
+    if (partner == theirs.end() || std::isnan(partner->second)) continue;
+    if (!std::isnan(mine->predicted_ms)) {
+      base_predicted += partner->second;
+      predicted += mine->predicted_ms;
+    }
+    if (!std::isnan(mine->oracle_ms)) {
+      base_oracle += partner->second;
+      oracle += mine->oracle_ms;
+    }
+  }
+  row.predicted_speedup = ratio_or_missing(base_predicted, predicted);
+  row.oracle_speedup = ratio_or_missing(base_oracle, oracle);
+}
+
+void fill_quality(const PathRows& path, const BenchOptions& options, Resamplers& resamplers,
+                  SummaryRow& row) {
+  const std::vector<double> values = path.values(&SampleFigures::quality);
+  if (values.empty()) return;
+  if (all_binary(values)) {
+    const auto successes = std::count(values.begin(), values.end(), 1.0);
+    row.quality = wilson_interval(successes, static_cast<std::int64_t>(values.size()), options.confidence);
+  } else {
+    row.quality = resamplers.mean(values);
+  }
+}
+
+void fill_quality_delta(const PathRows& baseline, const PathRows& path, const BenchOptions& options,
+                        const SummaryFacts& facts, Resamplers& resamplers, SummaryRow& row) {
+  const Paired paired = pair_up(baseline, path, &SampleFigures::quality);
+  if (paired.samples.empty()) return;
+  std::vector<double> deltas(paired.path.size());
+  std::transform(paired.path.begin(), paired.path.end(), paired.baseline.begin(), deltas.begin(),
+                 std::minus<>());
+  const bool constant =
+      std::adjacent_find(deltas.begin(), deltas.end(), std::not_equal_to<>()) == deltas.end();
+  const bool binary = all_binary(paired.path) && all_binary(paired.baseline);
+  // Resampling equal differences gives an interval without width, however few they are. That is right where
+  // the outputs themselves are the baseline's; elsewhere a pair that differs may just not have been drawn
+  // yet.
+  if (constant && binary && !(row.equal_share == 1)) {
+    const auto gained = std::count(deltas.begin(), deltas.end(), 1.0);
+    const auto lost = std::count(deltas.begin(), deltas.end(), -1.0);
+    row.quality_delta = paired_proportion_interval(gained, lost, static_cast<std::int64_t>(deltas.size()),
+                                                   options.confidence);
+  } else {
+    row.quality_delta = resamplers.mean(deltas);
+  }
+  row.quality_verdict = quality_verdict(row.quality_delta, options.quality_margin, facts.higher_is_better);
+}
+
+}  // namespace
+
+SummaryFacts summary_facts(const Experiment& experiment) {
+  SummaryFacts facts;
+  for (const auto& path : experiment.paths) facts.paths.push_back(path->info());
+  facts.quality_metric = experiment.task->quality_metric();
+  facts.higher_is_better = experiment.task->higher_is_better();
+  facts.cpus = available_cpus();
+  return facts;
+}
+
+std::vector<SummaryRow> summarise(std::span<const SampleRow> rows, const BenchOptions& options,
+                                  const SummaryFacts& facts) {
+  Resamplers resamplers(options);
+  std::vector<PathRows> grouped;
+  for (const PathInfo& info : facts.paths) grouped.emplace_back(rows, info.name);
+
+  std::vector<SummaryRow> summary;
+  for (std::size_t i = 0; i < facts.paths.size(); ++i) {
+    const PathRows& path = grouped[i];
+    const Sums sums = sum_rows(path);
+    SummaryRow row;
+    row.path = facts.paths[i].name;
+    row.method = facts.paths[i].method;
+    row.setting = facts.paths[i].setting;
+    row.quality_metric = facts.quality_metric;
+    row.energy_source = facts.energy_source;
+    fill_counts(path, row);
+    fill_times(path, sums, options, resamplers, row);
+    fill_costs(sums, row);
+    fill_quality(path, options, resamplers, row);
+    fill_theory(grouped[0], path, row);
+    if (i == 0) {
+      if (!path.measured.empty()) row.speedup = row.speedup_total = {1, 1, 1};
+    } else {
+      fill_speedup(grouped[0], path, resamplers, row);
+      fill_quality_delta(grouped[0], path, options, facts, resamplers, row);
+    }
+    summary.push_back(std::move(row));
+  }
+
+  for (std::size_t i = 0; i < summary.size(); ++i) {
+    const PathRows& path = grouped[i];
+    std::int64_t fewest = path.samples.empty() ? 0 : path.samples.begin()->second.repetitions;
+    for (const auto& [sample, figures] : path.samples) fewest = std::min(fewest, figures.repetitions);
+    summary[i].invalid_reasons =
+        invalid_reasons({summary[i], summary[0], path.failed.empty() ? "" : path.failed.front()->error,
+                         fewest, has_non_finite(path)},
+                        options, facts);
+    summary[i].valid = summary[i].invalid_reasons.empty();
+  }
+  return summary;
+}
+
+}  // namespace dynexec
