@@ -1,0 +1,199 @@
+// dynexec bench: one config, measured, written to its run folder and printed.
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <optional>
+
+#include "base/error.hpp"
+#include "base/interrupt.hpp"
+#include "base/progress.hpp"
+#include "base/resource_path.hpp"
+#include "cli/commands.hpp"
+#include "cli/versions.hpp"
+#include "config/node.hpp"
+#include "experiments/registry.hpp"
+#include "measure/bandwidth.hpp"
+#include "measure/bench_loop.hpp"
+#include "measure/environment.hpp"
+#include "measure/summary.hpp"
+#include "report/expect.hpp"
+#include "report/run_folder.hpp"
+
+namespace dynexec::cli {
+namespace {
+
+std::vector<std::string> with_flags(const BenchArgs& args) {
+  std::vector<std::string> overrides = args.overrides;
+  if (args.threads > 0) overrides.push_back(fmt::format("bench.threads={}", args.threads));
+  if (args.trace) overrides.emplace_back("bench.trace=true");
+  return overrides;
+}
+
+// A run folder is named after the config, so the name must be a plain file name.
+std::string read_name(const Node& root) {
+  const std::string name = root.get_string("name");
+  const bool plain = !name.empty() && name.front() != '.' && name.size() <= 100 &&
+                     std::all_of(name.begin(), name.end(), [](char c) {
+                       return std::isalnum(static_cast<unsigned char>(c)) != 0 || c == '-' || c == '_' || c == '.';
+                     });
+  if (!plain) root.at("name").fail("the name '" + name + "' is no plain file name", "use letters, digits, - and _");
+  return name;
+}
+
+// Shows where a run stands on stderr. The bench calls back between runs only, never inside one.
+class BenchBar {
+ public:
+  BenchBar(std::string name, bool enabled) : name_(std::move(name)), enabled_(enabled) {}
+
+  void update(const BenchProgress& progress) {
+    throw_if_interrupted();
+    if (!enabled_) return;
+    if (progress.stage != BenchProgress::Stage::measure) {
+      if (progress.path == stage_path_ && progress.stage == stage_) return;
+      stage_ = progress.stage, stage_path_ = progress.path;
+      fmt::print(stderr, "{} {}\n", stage_ == BenchProgress::Stage::prepare ? "preparing" : "warming up", stage_path_);
+      return;
+    }
+    // min_time_s may ask for more repetitions on the way; the bar then starts again with the new total.
+    if (!bar_ || total_ != progress.total) {
+      total_ = progress.total;
+      bar_.emplace(ProgressOptions{.label = "bench " + name_, .total = static_cast<std::uint64_t>(total_),
+                                   .unit = "blocks", .enabled = true, .clock = {}});
+      bar_->skip(static_cast<std::uint64_t>(progress.done));
+      done_ = progress.done;
+    }
+    if (progress.done > done_) bar_->advance(static_cast<std::uint64_t>(progress.done - done_));
+    done_ = progress.done;
+  }
+  void finish() {
+    if (bar_) bar_->finish();
+  }
+
+ private:
+  std::string name_;
+  bool enabled_;
+  std::optional<Progress> bar_;
+  std::int64_t done_ = 0, total_ = 0;
+  BenchProgress::Stage stage_ = BenchProgress::Stage::measure;
+  std::string stage_path_;
+};
+
+struct Conditions {
+  Expectations expected;
+  std::vector<Condition> fail_if;
+
+  // Prints what does not hold; the exit code of the run.
+  int report(std::span<const SummaryRow> rows) const {
+    int code = 0;
+    for (const Condition& condition : fail_if)
+      for (const std::string& message : held_conditions(condition, rows)) {
+        fmt::print(stderr, "fail-if: {}\n", message);
+        code = 3;
+      }
+    const std::vector<std::string> broken = broken_expectations(expected, rows);
+    for (const std::string& message : broken) fmt::print(stderr, "expectation broken: {}\n", message);
+    return broken.empty() ? code : 1;
+  }
+};
+
+struct Run {
+  std::string name;
+  BenchOptions options;
+  Experiment experiment;
+  Conditions conditions;
+  RunIdentity identity;
+  bool quiet = false;
+};
+
+std::vector<std::string> path_names(const Experiment& experiment) {
+  std::vector<std::string> names;
+  for (const auto& path : experiment.paths) names.push_back(path->info().name);
+  return names;
+}
+
+std::vector<SummaryRow> measure(Run& run, RunFolder& folder, std::vector<SampleRow> rows) {
+  const int cpus = available_cpus();
+  // A resumed run goes on with the threads of its rows.
+  const int wanted = rows.empty() ? run.options.threads : rows.front().threads;
+  const ThreadChoice threads = choose_threads(run.experiment, wanted, cpus);
+  const Bandwidth& bandwidth = read_bandwidth(cpus);
+  const std::unique_ptr<EnergyMeter> energy = make_energy_meter(run.options.energy);
+  nlohmann::json environment = describe_environment({.versions = library_versions(),
+                                                     .threads = &threads,
+                                                     .bandwidth = &bandwidth,
+                                                     .energy = energy.get(),
+                                                     .experiment = &run.experiment});
+  folder.write_environment(environment.dump(2));
+
+  DoneSet done;
+  for (const SampleRow& row : rows) done.add(row);
+  BenchBar bar(run.name, !run.quiet);
+  const BenchRequest request{.config = run.name,
+                             .threads = threads.threads,
+                             .read_gb_per_s = bandwidth.at(threads.threads),
+                             .energy = energy.get(),
+                             .clock = nullptr,
+                             .progress = [&bar](const BenchProgress& progress) { bar.update(progress); }};
+  BenchResult result = run_bench(run.experiment, run.options, request, folder, done);
+  bar.finish();
+
+  rows.insert(rows.end(), std::make_move_iterator(result.rows.begin()), std::make_move_iterator(result.rows.end()));
+  SummaryFacts facts = summary_facts(run.experiment);
+  facts.energy_source = energy->source();
+  facts.cpus = cpus;
+  facts.stopped_by_max_time = result.stopped_by_max_time;
+  std::vector<SummaryRow> summary = summarise(rows, run.options, facts);
+  finish_environment(environment);
+  folder.write_environment(environment.dump(2));
+  folder.finish(summary);
+  return summary;
+}
+
+}  // namespace
+
+int bench(const BenchArgs& args) {
+  const Format format = parse_format(args.format);
+  const std::string path = resolve_path(args.config.empty() ? "configs/quickstart.yaml" : args.config).string();
+  const Config config = Config::load(path, with_flags(args));
+  const Node root = config.root();
+  Run run;
+  run.name = read_name(root);
+  run.options = read_bench_options(root.section("bench"));
+  run.quiet = args.quiet;
+  run.experiment = build_experiment(root);
+  const std::vector<std::string> names = path_names(run.experiment);
+  run.conditions.expected = read_expectations(root, names);
+  for (const std::string& text : args.fail_if) run.conditions.fail_if.push_back(parse_condition(text, names));
+  config.reject_unread();
+  if (args.dry_run) {
+    print(config.resolved_yaml());
+    return 0;
+  }
+
+  run.identity = {run.name, config.resolved_yaml(), run.experiment.provenance};
+  RunFolder folder(args.out, run.identity);
+  std::vector<SummaryRow> summary;
+  if (args.resume && folder.state() == RunState::done) {
+    fmt::print(stderr, "{} is finished; nothing to resume\n", folder.path());
+    summary = folder.summary();
+  } else {
+    install_interrupt_handler();
+    std::vector<SampleRow> rows;
+    if (args.resume)
+      rows = folder.resume(names, static_cast<std::int64_t>(run.experiment.task->size()), run.options.batch_size);
+    else
+      folder.start();
+    try {
+      summary = measure(run, folder, std::move(rows));
+    } catch (const std::exception& error) {
+      folder.fail(error.what());
+      throw;
+    }
+  }
+  print(render_summary(summary, format, stdout_style()));
+  if (format == Format::table || format == Format::md) fmt::print(stderr, "\nrows and summary: {}\n", folder.path());
+  return run.conditions.report(summary);
+}
+
+}  // namespace dynexec::cli

@@ -1,0 +1,74 @@
+// What the command line hands to each subcommand.
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <string>
+#include <vector>
+
+#include "report/table.hpp"
+
+namespace dynexec::cli {
+
+struct BenchArgs {
+  std::string config;  // empty: the shipped quickstart
+  std::vector<std::string> overrides;
+  std::string out = "results";
+  bool resume = false, dry_run = false, trace = false, quiet = false;
+  std::string format = "table";
+  std::vector<std::string> fail_if;
+  int threads = 0;  // 0: as the config says
+};
+
+struct GenerateArgs {
+  std::string model;
+  std::string prompt;
+  std::vector<std::int32_t> tokens;
+  bool has_prompt = false;
+  std::vector<std::string> overrides;  // generation options and path options, as in a config
+  std::int64_t max_tokens = 128;
+  std::string path = "autoregressive";
+  std::string drafter, draft, policy;  // of --path speculative
+  std::int64_t length = 0, exit_layer = 0;
+  double temperature = 0, top_p = 1, min_p = 0, repetition_penalty = 1;
+  std::int64_t top_k = 0;
+  std::uint64_t seed = 1;
+  int threads = 0;
+  bool ignore_end = false;
+  std::string format = "table";
+};
+
+struct InspectArgs {
+  std::string path;
+  std::string format = "table";
+};
+
+struct DoctorArgs {
+  std::string format = "table";
+};
+
+struct TrainArgs {
+  std::string config;
+  std::vector<std::string> overrides;
+  bool resume = false, dry_run = false, quiet = false;
+};
+
+struct ListArgs {
+  std::string format = "table";
+};
+
+// Commands return the exit code or throw dynexec::Error. These need LibTorch and live in the engine library.
+int bench(const BenchArgs& args);
+int generate(const GenerateArgs& args);
+int inspect(const InspectArgs& args);
+int doctor(const DoctorArgs& args);
+int train_command(const TrainArgs& args);
+// Answers without LibTorch.
+int list(const ListArgs& args);
+
+// Results on stdout: the width of the terminal and whether colour is welcome (a terminal, no NO_COLOR).
+TableStyle stdout_style();
+// Writes all of `text` to stdout; Error(io) when it cannot (a full disk behind a redirection, a closed pipe).
+void print(const std::string& text);
+
+}  // namespace dynexec::cli

@@ -1,0 +1,11 @@
+#include "cli/engine.hpp"
+
+#include "base/resource_path.hpp"
+
+extern "C" const dynexec::cli::Engine* dynexec_engine(const char* resource_root) {
+  using namespace dynexec::cli;
+  static const Engine engine{.bench = bench, .generate = generate, .inspect = inspect, .doctor = doctor,
+                             .train = train_command};
+  dynexec::set_resource_root(resource_root);
+  return &engine;
+}

@@ -1,0 +1,83 @@
+// dynexec inspect: what a model folder or a safetensors file holds, after all checks.
+#include <fmt/format.h>
+
+#include <nlohmann/json.hpp>
+
+#include "base/resource_path.hpp"
+#include "cli/commands.hpp"
+#include "data/tokenizer.hpp"
+#include "models/decoder.hpp"
+
+namespace dynexec::cli {
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+std::string shape_text(const std::vector<std::int64_t>& shape) {
+  std::string text;
+  for (const std::int64_t size : shape) text += (text.empty() ? "" : " x ") + std::to_string(size);
+  return text.empty() ? "scalar" : text;
+}
+
+Json describe_file(const std::filesystem::path& path) {
+  const auto file = SafetensorsFile::open(path);
+  Json tensors = Json::array();
+  std::int64_t elements = 0;
+  for (const auto& [name, tensor] : file->tensors()) {
+    tensors.push_back({{"name", name}, {"type", dtype_name(tensor.dtype)}, {"shape", tensor.shape}});
+    elements += tensor.elements();
+  }
+  return {{"file", path.string()}, {"tensors", tensors}, {"elements", elements}, {"metadata", file->metadata()}};
+}
+
+Json describe_model(const std::filesystem::path& path) {
+  const ModelFolder folder = ModelFolder::open(path);
+  // Loading checks every tensor's presence and shape, not the header alone.
+  const auto decoder = Decoder::load(folder);
+  const DecoderConfig& config = decoder->config();
+  Json json{{"model", path.string()},
+            {"family", config.family},
+            {"parameters", decoder->parameters()},
+            {"layers", config.layers},
+            {"hidden", config.hidden},
+            {"heads", config.heads},
+            {"kv_heads", config.kv_heads},
+            {"head_dim", config.head_dim},
+            {"intermediate", config.intermediate},
+            {"vocab", config.vocab},
+            {"max_positions", config.max_positions},
+            {"tied_head", config.tied_head},
+            {"end_tokens", config.end_tokens},
+            {"weight_mb_per_token", decoder->weight_bytes() / 1e6},
+            {"tensors", folder.tensor_names().size()},
+            {"sha256", folder.sha256()}};
+  if (std::filesystem::exists(path / "tokenizer.json"))
+    json["tokenizer_vocab"] = Tokenizer::load(path)->vocab_size();
+  else
+    json["tokenizer_vocab"] = nullptr;
+  return json;
+}
+
+}  // namespace
+
+int inspect(const InspectArgs& args) {
+  const std::filesystem::path path = resolve_path(args.path);
+  const bool file = std::filesystem::is_regular_file(path);
+  const Json json = file ? describe_file(path) : describe_model(path);
+  if (parse_format(args.format) == Format::json) {
+    print(json.dump(2, ' ', false, Json::error_handler_t::replace) + "\n");
+    return 0;
+  }
+  TextTable table{.columns = {{file ? "tensor" : "field", true}, {file ? "type" : "value", true}}, .rows = {}};
+  if (file) {
+    table.columns.push_back({"shape", true});
+    for (const Json& tensor : json["tensors"])
+      table.rows.push_back({{tensor["name"]}, {tensor["type"]}, {shape_text(tensor["shape"])}});
+  } else {
+    for (const auto& [key, value] : json.items()) table.rows.push_back({{key}, {value.is_string() ? value.get<std::string>() : value.dump()}});
+  }
+  print(parse_format(args.format) == Format::md ? render_markdown_table(table) : render_text_table(table, stdout_style()));
+  return 0;
+}
+
+}  // namespace dynexec::cli

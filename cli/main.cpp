@@ -1,0 +1,152 @@
+// The dynexec binary: parses the command line and hands over to a subcommand.
+#include <CLI/CLI.hpp>
+#include <csignal>
+#include <cstdio>
+#include <functional>
+
+#include "base/error.hpp"
+#include "cli/commands.hpp"
+#include "cli/engine.hpp"
+
+namespace dynexec::cli {
+namespace {
+
+const char* const kFormats = "table, csv, json or md";
+
+void add_format(CLI::App* command, std::string& format) {
+  command->add_option("--format", format, std::string("Output format: ") + kFormats)
+      ->check(CLI::IsMember({"table", "csv", "json", "md"}))
+      ->capture_default_str();
+}
+
+void add_overrides(CLI::App* command, std::vector<std::string>& overrides) {
+  command->add_option("--set", overrides, "Override a config key, for example paths.1.length=3; repeatable")
+      ->type_name("KEY=VALUE")
+      ->expected(1)
+      ->take_all();
+}
+
+void add_bench(CLI::App& app, std::function<int()>& action) {
+  static BenchArgs args;
+  CLI::App* command = app.add_subcommand("bench", "Measure a config's paths against its baseline");
+  command->add_option("config", args.config, "YAML config (default: the shipped configs/quickstart.yaml)");
+  add_overrides(command, args.overrides);
+  command->add_option("--out", args.out, "Folder for run folders")->capture_default_str();
+  command->add_flag("--resume", args.resume, "Go on with an interrupted run of the same config");
+  command->add_flag("--dry-run", args.dry_run, "Print the resolved config with all defaults and stop");
+  command->add_flag("--trace", args.trace, "Write the decisions of every run to traces.jsonl");
+  command->add_flag("--quiet", args.quiet, "No progress on stderr");
+  command->add_option("--threads", args.threads, "Threads (default: what a calibration finds best)")
+      ->check(CLI::Range(1, 1024));
+  command->add_option("--fail-if", args.fail_if, "Exit 3 when it holds, for example 'speedup(draft) < 1.5'; repeatable")
+      ->type_name("CONDITION")
+      ->expected(1)
+      ->take_all();
+  add_format(command, args.format);
+  command->callback([&action] { action = [] { return load_engine().bench(args); }; });
+}
+
+void add_generate(CLI::App& app, std::function<int()>& action) {
+  static GenerateArgs args;
+  CLI::App* command = app.add_subcommand("generate", "Generate text with a model folder: the quick check that it loads");
+  command->add_option("model", args.model, "Model folder in Hugging Face layout")->required();
+  CLI::Option* prompt = command->add_option("--prompt", args.prompt, "Prompt text");
+  CLI::Option* tokens =
+      command->add_option("--tokens", args.tokens, "Prompt as token ids, for example 1,2,3")->delimiter(',');
+  prompt->excludes(tokens);
+  command->add_option("--max-tokens", args.max_tokens, "New tokens at most")
+      ->check(CLI::Range(std::int64_t{1}, std::int64_t{1} << 20))
+      ->capture_default_str();
+  command->add_option("--path", args.path, "autoregressive or speculative")
+      ->check(CLI::IsMember({"autoregressive", "speculative"}))
+      ->capture_default_str();
+  command->add_option("--drafter", args.drafter, "model, prompt_lookup or self (default: model with --draft)");
+  command->add_option("--draft", args.draft, "Draft model folder");
+  command->add_option("--policy", args.policy, "Draft-length policy (default: constant)");
+  command->add_option("--length", args.length, "Draft length")->check(CLI::Range(1, 64));
+  command->add_option("--exit-layer", args.exit_layer, "Layers of the self drafter")->check(CLI::Range(1, 1024));
+  command->add_option("--temperature", args.temperature, "0: greedy")->capture_default_str();
+  command->add_option("--top-k", args.top_k, "0: off")->capture_default_str();
+  command->add_option("--top-p", args.top_p, "1: off")->capture_default_str();
+  command->add_option("--min-p", args.min_p, "0: off")->capture_default_str();
+  command->add_option("--repetition-penalty", args.repetition_penalty, "1: off")->capture_default_str();
+  command->add_option("--seed", args.seed, "Seed of the random streams")->capture_default_str();
+  command->add_option("--threads", args.threads, "Threads (default: all cores)")->check(CLI::Range(1, 1024));
+  command->add_flag("--ignore-end", args.ignore_end, "Do not stop at end tokens");
+  command->add_option("--format", args.format, "table (text) or json")
+      ->check(CLI::IsMember({"table", "json"}))
+      ->capture_default_str();
+  command->callback([&action, prompt] {
+    args.has_prompt = prompt->count() > 0;
+    action = [] { return load_engine().generate(args); };
+  });
+}
+
+void add_others(CLI::App& app, std::function<int()>& action) {
+  static ListArgs list_args;
+  CLI::App* list_command = app.add_subcommand("list", "List experiments, configs and models");
+  add_format(list_command, list_args.format);
+  list_command->callback([&action] { action = [] { return list(list_args); }; });
+
+  static InspectArgs inspect_args;
+  CLI::App* inspect_command =
+      app.add_subcommand("inspect", "Describe and check a model folder or a .safetensors file");
+  inspect_command->add_option("path", inspect_args.path, "Model folder or file")->required();
+  add_format(inspect_command, inspect_args.format);
+  inspect_command->callback([&action] { action = [] { return load_engine().inspect(inspect_args); }; });
+
+  static DoctorArgs doctor_args;
+  CLI::App* doctor_command = app.add_subcommand("doctor", "Measure the machine and say what would disturb a benchmark");
+  add_format(doctor_command, doctor_args.format);
+  doctor_command->callback([&action] { action = [] { return load_engine().doctor(doctor_args); }; });
+
+  static TrainArgs train_args;
+  CLI::App* train_command = app.add_subcommand("train", "Train or distil a model from a config; resumable");
+  train_command->add_option("config", train_args.config, "YAML config")->required();
+  add_overrides(train_command, train_args.overrides);
+  train_command->add_flag("--resume", train_args.resume, "Go on from the last checkpoint");
+  train_command->add_flag("--dry-run", train_args.dry_run, "Print the resolved config and stop");
+  train_command->add_flag("--quiet", train_args.quiet, "No progress on stderr");
+  train_command->callback([&action] { action = [] { return load_engine().train(train_args); }; });
+}
+
+int run(int argc, char** argv) {
+  CLI::App app("dynexec measures how much time, compute and energy dynamic execution of neural networks saves,\n"
+               "and what it costs in quality, against honest baselines on your machine.",
+               "dynexec");
+  app.set_version_flag("--version", DYNEXEC_VERSION);
+  app.require_subcommand(1);
+  app.footer("Exit codes: 0 done, 1 failed, 2 bad usage or config, 3 a --fail-if condition held, 130 interrupted.");
+  std::function<int()> action;
+  add_bench(app, action);
+  add_generate(app, action);
+  add_others(app, action);
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::Success& success) {
+    return app.exit(success);
+  } catch (const CLI::ParseError& error) {
+    const std::string command = app.get_subcommands().empty() ? "" : app.get_subcommands().front()->get_name() + " ";
+    throw Error(ErrorKind::usage, error.what(), "", "see dynexec " + command + "--help");
+  }
+  return action();
+}
+
+}  // namespace
+}  // namespace dynexec::cli
+
+int main(int argc, char** argv) {
+  // A closed pipe or a file-size limit is an error of write(), with a message, instead of a silent death.
+  std::signal(SIGPIPE, SIG_IGN);
+  std::signal(SIGXFSZ, SIG_IGN);
+  try {
+    return dynexec::cli::run(argc, argv);
+  } catch (const dynexec::Error& error) {
+    std::fputs(dynexec::format_error(error).c_str(), stderr);
+    return dynexec::exit_code(error.kind());
+  } catch (const std::exception& error) {
+    const dynexec::Error internal(dynexec::ErrorKind::internal, error.what(), "", "");
+    std::fputs(dynexec::format_error(internal).c_str(), stderr);
+    return dynexec::exit_code(internal.kind());
+  }
+}

@@ -1,0 +1,140 @@
+// Builds the experiment "speculative" from its config.
+#include <algorithm>
+#include <map>
+
+#include "base/error.hpp"
+#include "experiments/speculative/path.hpp"
+#include "experiments/text_task.hpp"
+#include "kernels/thread_pool.hpp"
+#include "weights/model_folder.hpp"
+
+namespace dynexec::speculative {
+namespace {
+
+struct Model {
+  std::shared_ptr<const Decoder> decoder;
+  Provenance provenance;
+};
+
+Model load_model(const std::string& role, const std::string& path) {
+  const ModelFolder folder = ModelFolder::open(path);
+  Model model{Decoder::load(folder), {}};
+  model.provenance = {.role = role, .path = path, .sha256 = folder.sha256(), .parameters = model.decoder->parameters()};
+  return model;
+}
+
+// Draft and target must agree on what a token id means, or accepted text would be nonsense.
+void check_same_vocabulary(const Tokenizer& target, const Tokenizer& draft, const Options& options) {
+  const std::string probe = "The 12 quick brown foxes, don't they? \xC3\xA9\xE4\xBD\xA0 #### 42\n";
+  if (target.vocab_size() == draft.vocab_size() && target.encode(probe, true) == draft.encode(probe, true)) return;
+  throw Error(ErrorKind::config, "draft and target use different vocabularies", options.draft_place,
+              "draft with a model of the same tokenizer, or use drafter: prompt_lookup or self");
+}
+
+std::vector<std::vector<std::int32_t>> encode_prompts(const Task& task, const Tokenizer& tokenizer,
+                                                      std::int64_t limit) {
+  std::vector<std::vector<std::int32_t>> prompts;
+  for (std::size_t i = 0; i < task.size() && static_cast<std::int64_t>(i) < limit; ++i)
+    prompts.push_back(tokenizer.encode(std::any_cast<const TextInput&>(task.sample(i).input).prompt, true));
+  return prompts;
+}
+
+// Positions that prompts and outputs need, bounded by what the model and the config allow.
+std::int64_t choose_capacity(const DecoderConfig& config, const Options& options, std::size_t longest_prompt) {
+  std::int64_t wanted = static_cast<std::int64_t>(longest_prompt) + options.generation.max_new_tokens;
+  if (options.max_context > 0) wanted = std::min(wanted, options.max_context);
+  return std::max<std::int64_t>(1, std::min(wanted, config.max_positions));
+}
+
+// Wall time of a short greedy decode; the prompt is processed once a call, outside the timing.
+double probe_decode_ms(DecoderSession& session, std::span<const std::int32_t> prompt) {
+  session.truncate(0);
+  const std::int64_t room = std::max<std::int64_t>(1, session.capacity() - static_cast<std::int64_t>(prompt.size()));
+  std::int32_t token = argmax(session.forward(prompt, 1));
+  const std::int64_t steps = std::min<std::int64_t>(room, 4);
+  const auto start = std::chrono::steady_clock::now();
+  for (std::int64_t i = 0; i < steps; ++i) token = argmax(session.forward({&token, 1}, 1));
+  const std::chrono::duration<double, std::milli> elapsed = std::chrono::steady_clock::now() - start;
+  return elapsed.count() / static_cast<double>(steps);
+}
+
+}  // namespace
+
+Experiment build(const Node& root) {
+  const Options options = read_options(root);
+  const TextTasks tasks = read_text_tasks(root, options.calibration_samples);
+
+  Experiment experiment;
+  experiment.task = tasks.test;
+  experiment.set_threads = set_compute_threads;
+
+  const Model target = load_model("target", options.target);
+  const std::shared_ptr<const Tokenizer> tokenizer = Tokenizer::load(options.target);
+  experiment.provenance.push_back(target.provenance);
+  experiment.provenance.insert(experiment.provenance.end(), tasks.provenance.begin(), tasks.provenance.end());
+
+  auto prompts = std::make_shared<std::vector<std::vector<std::int32_t>>>(
+      encode_prompts(*tasks.calibration, *tokenizer, options.calibration_samples));
+  std::size_t longest = 0;
+  for (std::size_t i = 0; i < tasks.test->size(); ++i)
+    longest = std::max(longest, tokenizer->encode(std::any_cast<const TextInput&>(tasks.test->sample(i).input).prompt,
+                                                  true).size());
+  for (const auto& prompt : *prompts) longest = std::max(longest, prompt.size());
+  const std::int64_t capacity = choose_capacity(target.decoder->config(), options, longest);
+  // Calibration prompts that do not fit are left out; test prompts that do not fit become rows with an error.
+  std::erase_if(*prompts, [&](const auto& prompt) {
+    return static_cast<std::int64_t>(prompt.size()) + options.generation.max_new_tokens - 1 > capacity;
+  });
+  const auto session = std::make_shared<DecoderSession>(target.decoder, capacity);
+  if (!prompts->empty())
+    experiment.probe_threads = [session, prompts](int threads) {
+      set_compute_threads(threads);
+      return probe_decode_ms(*session, prompts->front());
+    };
+
+  std::shared_ptr<DecoderSession> draft_session;
+  if (std::any_of(options.paths.begin(), options.paths.end(),
+                  [](const PathOptions& path) { return path.drafter == DrafterKind::model; })) {
+    const Model draft = load_model("draft", options.draft);
+    experiment.provenance.push_back(draft.provenance);
+    check_same_vocabulary(*tokenizer, *Tokenizer::load(options.draft), options);
+    draft_session = std::make_shared<DecoderSession>(draft.decoder,
+                                                     std::min(capacity, draft.decoder->config().max_positions));
+  }
+
+  std::map<std::string, std::shared_ptr<SharedCalibration>> calibrations;
+  for (const PathOptions& path : options.paths) {
+    if (path.drafter == DrafterKind::self && path.exit_layer >= target.decoder->config().layers)
+      path.node.fail("exit_layer must be below the number of the target's layers (" +
+                         std::to_string(target.decoder->config().layers) + ")",
+                     "draft with fewer layers");
+    PathParts parts{.options = path, .generation = options.generation, .tokenizer = tokenizer, .target = session,
+                    .make_drafter = {}, .calibration = {}};
+    const std::int64_t vocab = target.decoder->config().vocab;
+    switch (path.drafter) {
+      case DrafterKind::none:
+        break;
+      case DrafterKind::model:
+        parts.make_drafter = [draft_session, vocab] { return make_model_drafter(draft_session, vocab); };
+        break;
+      case DrafterKind::self:
+        parts.make_drafter = [session, layer = path.exit_layer] { return make_self_drafter(session, layer); };
+        break;
+      case DrafterKind::prompt_lookup:
+        parts.make_drafter = [lookup = path.lookup] { return make_prompt_lookup_drafter(lookup); };
+        break;
+    }
+    std::shared_ptr<SharedCalibration>& shared = calibrations[path.drafter_key()];
+    if (!shared)
+      shared = std::make_shared<SharedCalibration>([session, make = parts.make_drafter, prompts, options](
+                                                       std::int64_t max_length) {
+        return calibrate(session, make ? make() : nullptr, options.generation, *prompts,
+                         {.max_length = max_length, .budget_ms = options.calibration_ms, .seed = 0});
+      });
+    parts.calibration = shared;
+    experiment.paths.push_back(make_path(std::move(parts)));
+  }
+  return experiment;
+}
+
+}  // namespace dynexec::speculative

@@ -1,0 +1,22 @@
+// The `task:` section of a config for language models: which prompts, and the calibration prompts that go with them.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <vector>
+
+#include "config/node.hpp"
+#include "measure/contract.hpp"
+
+namespace dynexec {
+
+struct TextTasks {
+  std::shared_ptr<const Task> test, calibration;  // disjoint
+  std::vector<Provenance> provenance;             // data files
+};
+
+// task.kind reasoning: the test split, and the calibration split of the same families. Other kinds read files; the
+// last prompts that task.samples leaves over serve for calibration.
+TextTasks read_text_tasks(const Node& root, std::int64_t calibration_samples);
+
+}  // namespace dynexec
