@@ -44,6 +44,13 @@ void merge(Value& base, Value&& over) {
   }
 }
 
+// A key whose value is written as null is the same as no such key.
+void drop_written_nulls(Value& value) {
+  std::erase_if(value.entries, [](const Entry& entry) { return entry.value->written_null; });
+  for (Entry& entry : value.entries) drop_written_nulls(*entry.value);
+  for (const auto& item : value.items) drop_written_nulls(*item);
+}
+
 class Loader {
  public:
   // `chain`: the files that led here, canonical, outermost first.
@@ -153,6 +160,7 @@ std::shared_ptr<Document> finish(Loader& loader, std::unique_ptr<Value> tree, co
   document->path = path;
   for (const std::string& text : overrides)
     config_detail::apply_override(document->root, text, loader.budget());
+  drop_written_nulls(document->root);
   config_detail::link(document->root);
   document->mark_read(document->root);
   return document;
