@@ -1,55 +1,43 @@
-// Decoder-only transformers (Llama-like families and GPT-2) for inference: plain forward code with a KV cache.
+// Decoder-only transformers (Llama-like families and GPT-2) for inference: plain forward code with a KV
+// cache.
 #pragma once
 
 #include <cstdint>
 #include <filesystem>
+#include <functional>
 #include <memory>
-#include <nlohmann/json.hpp>
 #include <span>
 #include <string>
 #include <vector>
 
+#include "models/decoder_config.hpp"
 #include "weights/model_folder.hpp"
 
 namespace dynexec {
 
-struct RopeScaling {
-  enum class Kind { none, linear, dynamic_ntk, llama3, yarn } kind = Kind::none;
-  double factor = 1, low_freq_factor = 1, high_freq_factor = 4;
-  std::int64_t original_positions = 0;
-};
-
-// From config.json; every number is bounds-checked. Unsupported settings are an Error(model), never ignored.
-struct DecoderConfig {
-  std::string family;  // config.json's model_type: llama, mistral, qwen2, qwen3, smollm3, gpt2
-  std::int64_t vocab = 0, hidden = 0, layers = 0, heads = 0, kv_heads = 0, head_dim = 0, intermediate = 0;
-  std::int64_t max_positions = 0;
-  double norm_eps = 1e-5;
-  bool layer_norm = false;          // GPT-2: LayerNorm with bias; otherwise RMSNorm
-  bool learned_positions = false;   // GPT-2; otherwise RoPE
-  bool gated_mlp = true;            // act(gate) * up
-  enum class Activation { silu, gelu, gelu_tanh, relu } activation = Activation::silu;
-  bool qkv_bias = false, out_bias = false, mlp_bias = false, qk_norm = false, tied_head = false;
-  double rope_theta = 10000;
-  RopeScaling rope_scaling;
-  std::vector<std::int64_t> window;  // per layer: 0 full attention, else the sliding window
-  std::vector<bool> rope_layer;      // per layer: false = no position encoding (SmolLM3)
-  std::vector<std::int32_t> end_tokens;  // generation_config.json first, then config.json
-  std::int32_t begin_token = -1;
-};
-DecoderConfig parse_decoder_config(const ModelFolder& folder);
-
-// What one call has cost, counted by the code that ran.
+// What one call has cost, counted by the code that ran. Weights are counted once per chunk of tokens that
+// shares a pass (kPassRows); kv_bytes are cache entries written and, once per chunk, read.
 struct PassCost {
   double macs = 0, weight_bytes = 0, kv_bytes = 0;
 };
+
+// Most tokens that go through a layer together; longer inputs are cut into chunks.
+inline constexpr std::int64_t kPassRows = 192;
+
+// Gives the values of the tensor `name` with exactly `shape`, row-major, or throws.
+using WeightSource =
+    std::function<std::vector<float>(const std::string& name, const std::vector<std::int64_t>& shape)>;
 
 class Decoder {
  public:
   // Loads, checks every shape and packs the weights (fused QKV and gate/up). Throws Error(model).
   static std::shared_ptr<const Decoder> load(const ModelFolder& folder);
   static std::shared_ptr<const Decoder> load(const std::filesystem::path& folder);
+  // From weights in memory, under the names of the Hugging Face layout.
+  static std::shared_ptr<const Decoder> build(DecoderConfig config, const WeightSource& source);
   ~Decoder();
+  Decoder(const Decoder&) = delete;
+  Decoder& operator=(const Decoder&) = delete;
 
   const DecoderConfig& config() const;
   double parameters() const;
@@ -62,7 +50,12 @@ class Decoder {
   std::unique_ptr<Weights> weights_;
 };
 
-// One sequence: preallocated KV cache and scratch. No allocation after construction (prefill scratch aside).
+// One sequence: preallocated KV cache and scratch. No allocation after construction, but for the logits
+// buffer, which grows to the most rows ever asked for, and the hidden states that the first forward_early
+// needs.
+//
+// The logits of a position are bitwise the same however the tokens before and beside it are cut into calls,
+// for any number of threads.
 class DecoderSession {
  public:
   // capacity: most positions ever held; at most config().max_positions (Error(model) otherwise).
@@ -77,14 +70,15 @@ class DecoderSession {
   // Rolls back to the first `length` positions; O(1).
   void truncate(std::int64_t length);
 
-  // Runs `tokens` at positions length().. through all layers. Returns the logits of the last logit_rows tokens,
-  // [logit_rows, vocab] row-major, valid until the next call. Requires early_length() == length().
-  // Error(data) for ids outside the vocabulary or when the capacity is exceeded.
+  // Runs `tokens` at positions length().. through all layers. Returns the logits of the last logit_rows
+  // tokens, [logit_rows, vocab] row-major, valid until the next call. Requires early_length() == length().
+  // Error(data) for ids outside the vocabulary or when the capacity is exceeded, Error(model) for logits that
+  // are not finite; the session is then as before the call.
   std::span<const float> forward(std::span<const std::int32_t> tokens, std::int64_t logit_rows);
 
-  // Self-speculation (LayerSkip): runs `tokens` at positions early_length().. through layers [0, exit_layer), keeps
-  // their hidden states, and returns logits of the last logit_rows tokens from the shared final norm and head.
-  // All calls between two truncations/forward_rest calls must use the same exit_layer.
+  // Self-speculation (LayerSkip): runs `tokens` at positions early_length().. through layers [0, exit_layer),
+  // keeps their hidden states, and returns logits of the last logit_rows tokens from the shared final norm
+  // and head. All calls between two truncations/forward_rest calls must use the same exit_layer.
   std::span<const float> forward_early(std::span<const std::int32_t> tokens, std::int64_t exit_layer,
                                        std::int64_t logit_rows);
   // Runs the pending positions [length(), early_length()) through layers [exit_layer, layers).

@@ -12,10 +12,10 @@ namespace dynexec {
 // Defaults switch every warper off; temperature 0 is greedy.
 struct SamplingOptions {
   double temperature = 0;
-  std::int64_t top_k = 0;          // 0: off
-  double top_p = 1;                // 1: off
-  double min_p = 0;                // 0: off
-  double repetition_penalty = 1;   // 1: off; over prompt and generated tokens
+  std::int64_t top_k = 0;         // 0: off
+  double top_p = 1;               // 1: off
+  double min_p = 0;               // 0: off
+  double repetition_penalty = 1;  // 1: off; over prompt and generated tokens
   bool greedy() const { return temperature == 0; }
 };
 
@@ -24,10 +24,10 @@ std::int32_t argmax(std::span<const float> logits);
 // Top-1 minus top-2 logit.
 float top_gap(std::span<const float> logits);
 
-// Probabilities after repetition penalty, temperature, top-k, top-p, min-p (the order of transformers), written
-// to probabilities (size vocab). Greedy: one-hot of the argmax. history: tokens for the penalty.
-void warp(std::span<const float> logits, const SamplingOptions& options, std::span<const std::int32_t> history,
-          std::span<float> probabilities);
+// Probabilities after repetition penalty, temperature, top-k, top-p, min-p (the order of transformers),
+// written to probabilities (size vocab). Greedy: one-hot of the argmax. history: tokens for the penalty.
+void warp(std::span<const float> logits, const SamplingOptions& options,
+          std::span<const std::int32_t> history, std::span<float> probabilities);
 
 // Inverse-CDF draw with one uniform number. probabilities need not sum to exactly 1.
 std::int32_t draw(std::span<const float> probabilities, double uniform);

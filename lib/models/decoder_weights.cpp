@@ -1,0 +1,241 @@
+#include "models/decoder_weights.hpp"
+
+#include <algorithm>
+#include <set>
+
+#include "base/error.hpp"
+#include "weights/safetensors.hpp"
+
+namespace dynexec {
+namespace {
+
+using Shape = std::vector<std::int64_t>;
+
+// Reads the tensors of one family by name and counts the parameters.
+class Loader {
+ public:
+  Loader(const DecoderConfig& config, const WeightSource& source) : config_(config), source_(source) {}
+
+  double parameters() const { return parameters_; }
+
+  std::vector<float> matrix(const std::string& name, std::int64_t out, std::int64_t in) {
+    return read(name, {out, in});
+  }
+  std::vector<float> vector(const std::string& name, std::int64_t size) { return read(name, {size}); }
+  std::vector<float> vector_if(bool wanted, const std::string& name, std::int64_t size) {
+    return wanted ? vector(name, size) : std::vector<float>{};
+  }
+  // GPT-2's Conv1D keeps weights as [in, out]; returns [out, in].
+  std::vector<float> transposed(const std::string& name, std::int64_t out, std::int64_t in) {
+    const std::vector<float> source = read(name, {in, out});
+    std::vector<float> result(source.size());
+    for (std::int64_t i = 0; i < in; ++i) {
+      for (std::int64_t o = 0; o < out; ++o) {
+        result[static_cast<std::size_t>(o * in + i)] = source[static_cast<std::size_t>(i * out + o)];
+      }
+    }
+    return result;
+  }
+  NormWeights norm(const std::string& name, std::int64_t size) {
+    NormWeights norm;
+    norm.weight = aligned(vector(name + ".weight", size));
+    if (config_.layer_norm) norm.bias = aligned(vector(name + ".bias", size));
+    return norm;
+  }
+  static AlignedFloats aligned(const std::vector<float>& values) {
+    AlignedFloats result(static_cast<std::int64_t>(values.size()));
+    std::copy(values.begin(), values.end(), result.data());
+    return result;
+  }
+
+ private:
+  std::vector<float> read(const std::string& name, const Shape& shape) {
+    std::vector<float> values = source_(name, shape);
+    parameters_ += static_cast<double>(values.size());
+    return values;
+  }
+
+  const DecoderConfig& config_;
+  const WeightSource& source_;
+  double parameters_ = 0;
+};
+
+void append(std::vector<float>& to, const std::vector<float>& from) {
+  to.insert(to.end(), from.begin(), from.end());
+}
+
+LayerWeights load_llama_layer(const DecoderConfig& c, Loader& loader, const std::string& layer) {
+  LayerWeights weights;
+  const std::string attention = layer + ".self_attn.", mlp = layer + ".mlp.";
+  weights.attention_norm = loader.norm(layer + ".input_layernorm", c.hidden);
+  weights.mlp_norm = loader.norm(layer + ".post_attention_layernorm", c.hidden);
+  if (c.qk_norm) {
+    weights.query_norm = loader.norm(attention + "q_norm", c.head_dim);
+    weights.key_norm = loader.norm(attention + "k_norm", c.head_dim);
+  }
+  std::vector<float> qkv = loader.matrix(attention + "q_proj.weight", c.query_size(), c.hidden);
+  append(qkv, loader.matrix(attention + "k_proj.weight", c.kv_size(), c.hidden));
+  append(qkv, loader.matrix(attention + "v_proj.weight", c.kv_size(), c.hidden));
+  std::vector<float> bias = loader.vector_if(c.qkv_bias, attention + "q_proj.bias", c.query_size());
+  append(bias, loader.vector_if(c.qkv_bias, attention + "k_proj.bias", c.kv_size()));
+  append(bias, loader.vector_if(c.qkv_bias, attention + "v_proj.bias", c.kv_size()));
+  weights.qkv = make_linear_fp32(std::move(qkv), std::move(bias), c.hidden, c.query_size() + 2 * c.kv_size());
+  weights.out = make_linear_fp32(loader.matrix(attention + "o_proj.weight", c.hidden, c.query_size()),
+                                 loader.vector_if(c.out_bias, attention + "o_proj.bias", c.hidden),
+                                 c.query_size(), c.hidden);
+  weights.mlp_in =
+      make_gated_linear_fp32(loader.matrix(mlp + "gate_proj.weight", c.intermediate, c.hidden),
+                             loader.matrix(mlp + "up_proj.weight", c.intermediate, c.hidden),
+                             loader.vector_if(c.mlp_bias, mlp + "gate_proj.bias", c.intermediate),
+                             loader.vector_if(c.mlp_bias, mlp + "up_proj.bias", c.intermediate), c.hidden,
+                             c.intermediate, c.activation);
+  weights.mlp_out = make_linear_fp32(loader.matrix(mlp + "down_proj.weight", c.hidden, c.intermediate),
+                                     loader.vector_if(c.mlp_bias, mlp + "down_proj.bias", c.hidden),
+                                     c.intermediate, c.hidden);
+  return weights;
+}
+
+LayerWeights load_gpt2_layer(const DecoderConfig& c, Loader& loader, const std::string& layer) {
+  LayerWeights weights;
+  weights.attention_norm = loader.norm(layer + ".ln_1", c.hidden);
+  weights.mlp_norm = loader.norm(layer + ".ln_2", c.hidden);
+  const auto conv = [&](const std::string& name, std::int64_t in, std::int64_t out, Activation activation) {
+    std::vector<float> weight = loader.transposed(layer + name + ".weight", out, in);
+    return make_linear_fp32(std::move(weight), loader.vector(layer + name + ".bias", out), in, out,
+                            activation);
+  };
+  weights.qkv = conv(".attn.c_attn", c.hidden, 3 * c.hidden, Activation::none);
+  weights.out = conv(".attn.c_proj", c.hidden, c.hidden, Activation::none);
+  weights.mlp_in = conv(".mlp.c_fc", c.hidden, c.intermediate, c.activation);
+  weights.mlp_out = conv(".mlp.c_proj", c.intermediate, c.hidden, Activation::none);
+  return weights;
+}
+
+double bytes_of(const AlignedFloats& values) {
+  return static_cast<double>(values.size()) * sizeof(float);
+}
+
+// "h.0.attn.c_attn.weight" for "transformer.h.0.attn.c_attn.weight"; "" for names outside the layers.
+std::string layer_part(const std::string& name, const std::string& marker) {
+  std::size_t start = 0;
+  while (true) {
+    if (name.compare(start, marker.size(), marker) == 0) return name.substr(start);
+    const std::size_t dot = name.find('.', start);
+    if (dot == std::string::npos) return "";
+    start = dot + 1;
+  }
+}
+
+// Tensors inside the layers that the configuration does not explain would silently change the model.
+void refuse_unknown_layer_tensors(const ModelFolder& folder, const std::string& marker,
+                                  const std::set<std::string>& used) {
+  for (const std::string& name : folder.tensor_names()) {
+    const bool buffer =
+        name.ends_with(".attn.bias") || name.ends_with(".attn.masked_bias") || name.ends_with("inv_freq");
+    const std::string part = layer_part(name, marker);
+    if (part.empty() || buffer || used.contains(part)) continue;
+    throw Error(ErrorKind::model, "the tensor is not part of the decoder that config.json describes",
+                (folder.path() / name).string(),
+                "check model_type, the number of layers and the bias switches");
+  }
+}
+
+}  // namespace
+
+double LayerWeights::weight_bytes() const {
+  double bytes = 0;
+  for (const Linear* linear : {qkv.get(), out.get(), mlp_in.get(), mlp_out.get()}) {
+    bytes += static_cast<double>(linear->weight_bytes());
+  }
+  for (const NormWeights* norm : {&attention_norm, &mlp_norm, &query_norm, &key_norm}) {
+    bytes += bytes_of(norm->weight) + bytes_of(norm->bias);
+  }
+  return bytes;
+}
+
+double LayerWeights::macs_per_row() const {
+  return qkv->macs_per_row() + out->macs_per_row() + mlp_in->macs_per_row() + mlp_out->macs_per_row();
+}
+
+void Decoder::Weights::embed(std::int32_t token, std::int64_t position, float* out) const {
+  if (embedding.size() > 0) {
+    std::copy_n(embedding.data() + token * config.hidden, config.hidden, out);
+  } else {
+    head->weight_row(token, out);
+  }
+  if (positions.size() > 0) {
+    const float* row = positions.data() + position * config.hidden;
+    for (std::int64_t i = 0; i < config.hidden; ++i) out[i] += row[i];
+  }
+}
+
+double Decoder::Weights::norm_bytes() const {
+  return bytes_of(final_norm.weight) + bytes_of(final_norm.bias);
+}
+
+std::shared_ptr<const Decoder> Decoder::build(DecoderConfig config, const WeightSource& source) {
+  std::shared_ptr<Decoder> decoder(new Decoder());
+  Weights& w = *decoder->weights_;
+  w.config = std::move(config);
+  const DecoderConfig& c = w.config;
+  Loader loader(c, source);
+  const bool gpt2 = c.family == "gpt2";
+  std::vector<float> embedding =
+      loader.matrix(gpt2 ? "transformer.wte.weight" : "model.embed_tokens.weight", c.vocab, c.hidden);
+  if (c.tied_head) {
+    w.head = make_linear_fp32(std::move(embedding), {}, c.hidden, c.vocab);
+  } else {
+    w.embedding = Loader::aligned(embedding);
+    embedding = {};
+    w.head = make_linear_fp32(loader.matrix("lm_head.weight", c.vocab, c.hidden), {}, c.hidden, c.vocab);
+  }
+  if (c.learned_positions) {
+    w.positions = Loader::aligned(loader.matrix("transformer.wpe.weight", c.max_positions, c.hidden));
+  }
+  for (std::int64_t l = 0; l < c.layers; ++l) {
+    const std::string index = std::to_string(l);
+    w.layers.push_back(gpt2 ? load_gpt2_layer(c, loader, "transformer.h." + index)
+                            : load_llama_layer(c, loader, "model.layers." + index));
+  }
+  w.final_norm = loader.norm(gpt2 ? "transformer.ln_f" : "model.norm", c.hidden);
+  w.parameters = loader.parameters();
+  return decoder;
+}
+
+std::shared_ptr<const Decoder> Decoder::load(const ModelFolder& folder) {
+  DecoderConfig config = parse_decoder_config(folder);
+  const std::string marker = config.family == "gpt2" ? "h." : "layers.";
+  std::set<std::string> used;
+  const WeightSource source = [&](const std::string& name, const Shape& shape) {
+    const TensorView view = folder.require(name, shape);
+    used.insert(layer_part(name, marker));
+    std::vector<float> values(static_cast<std::size_t>(view.elements()));
+    copy_as_f32(view, values);
+    return values;
+  };
+  std::shared_ptr<const Decoder> decoder = build(std::move(config), source);
+  refuse_unknown_layer_tensors(folder, marker, used);
+  return decoder;
+}
+
+std::shared_ptr<const Decoder> Decoder::load(const std::filesystem::path& folder) {
+  return load(ModelFolder::open(folder));
+}
+
+Decoder::Decoder() : weights_(std::make_unique<Weights>()) {}
+Decoder::~Decoder() = default;
+
+const DecoderConfig& Decoder::config() const {
+  return weights_->config;
+}
+double Decoder::parameters() const {
+  return weights_->parameters;
+}
+
+double Decoder::weight_bytes() const {
+  double bytes = static_cast<double>(weights_->head->weight_bytes()) + weights_->norm_bytes();
+  for (const LayerWeights& layer : weights_->layers) bytes += layer.weight_bytes();
+  return bytes;
+}
+
+}  // namespace dynexec
