@@ -48,6 +48,13 @@ std::size_t utf8_length(std::string_view text, std::size_t at) {
   return length;
 }
 
+std::string excerpt(std::string_view text, std::size_t bytes) {
+  if (text.size() <= bytes) return std::string(text);
+  std::size_t cut = bytes;
+  while (cut > 0 && (static_cast<unsigned char>(text[cut]) & 0xc0U) == 0x80U) --cut;
+  return std::string(text.substr(0, cut)) + "…";
+}
+
 std::string escape_control(std::string_view text) {
   std::string safe;
   safe.reserve(text.size());

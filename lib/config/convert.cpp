@@ -9,17 +9,13 @@
 #include <fmt/format.h>
 
 #include "base/error.hpp"
+#include "base/text.hpp"
 
 namespace dynexec::config_detail {
 namespace {
 
-// Long values are cut in messages.
 std::string shown(const Value& value) {
-  constexpr std::size_t longest = 60;
-  if (value.text.size() <= longest) return fmt::format("`{}`", value.text);
-  std::size_t cut = longest;
-  while (cut > 0 && (static_cast<unsigned char>(value.text[cut]) & 0xc0U) == 0x80U) --cut;
-  return fmt::format("`{}…`", value.text.substr(0, cut));
+  return fmt::format("`{}`", excerpt(value.text));
 }
 
 void require_plain(const Value& value, const std::string& expected, const std::string& hint) {

@@ -6,6 +6,7 @@
 #include <fmt/format.h>
 
 #include "base/error.hpp"
+#include "base/text.hpp"
 #include "config/convert.hpp"
 #include "config/value.hpp"
 
@@ -151,7 +152,7 @@ template <class T>
 T within(const Value& value, T number, T low, T high) {
   if (number >= low && number <= high) return number;
   const std::string allowed = bounds(low, high);
-  fail_at(value, fmt::format("is {}, but must be {}", value.text, allowed),
+  fail_at(value, fmt::format("is {}, but must be {}", excerpt(value.text), allowed),
           fmt::format("write a number {}", allowed));
 }
 
@@ -234,7 +235,7 @@ std::string Node::get_choice(const std::string& key, const std::string& fallback
     const std::string text = config_detail::to_text(value);
     if (std::find(choices.begin(), choices.end(), text) != choices.end()) return text;
     const std::string slip = nearest_name(text, choices);
-    fail_at(value, fmt::format("is `{}`, which is none of {}", text, fmt::join(choices, ", ")),
+    fail_at(value, fmt::format("is `{}`, which is none of {}", excerpt(text), fmt::join(choices, ", ")),
             slip.empty() ? "choose one of them" : fmt::format("did you mean `{}`?", slip));
   });
 }

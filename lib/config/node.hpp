@@ -74,11 +74,11 @@ class Node {
 
 class Config {
  public:
-  // path: YAML file of at most 1 MiB. `extends: other.yaml` (or a list, the later over the earlier; relative to the
-  // file that says it) is merged under it: mappings deeply, everything else replaced. `key: ~` is no key at all and
-  // takes an inherited one out.
-  // overrides: "a.b=c", "paths.0.length=3", "paths[0].length=3". The value is YAML when it is a single value, a [list]
-  // or a {mapping}, else text. Malformed ones throw Error(usage).
+  // path: YAML file of at most 1 MiB. `extends: other.yaml` (or a list, the later over the earlier; relative
+  // to the file that says it) is merged under it: mappings deeply, everything else replaced. `key: ~` is no
+  // key at all and takes an inherited one out. overrides: "a.b=c", "paths.0.length=3", "paths[0].length=3".
+  // The value is YAML when it is a single value, a [list] or a {mapping}, else text. Malformed ones throw
+  // Error(usage).
   static Config load(const std::string& path, const std::vector<std::string>& overrides);
   static Config parse(const std::string& text, const std::string& name,
                       const std::vector<std::string>& overrides);

@@ -6,7 +6,6 @@
 #include <yaml-cpp/parser.h>
 
 #include <algorithm>
-#include <array>
 #include <sstream>
 #include <string_view>
 #include <unordered_map>
@@ -15,58 +14,10 @@
 
 #include "base/error.hpp"
 #include "base/text.hpp"
+#include "config/places.hpp"
 
 namespace dynexec::config_detail {
 namespace {
-
-// Turns yaml-cpp's marks (bytes, from 0) into places (characters, from 1).
-class Places {
- public:
-  Places(std::string_view text, std::shared_ptr<const std::string> source, bool whole)
-      : text_(text), source_(std::move(source)), whole_(whole) {}
-
-  Place at(std::size_t position) const {
-    if (whole_) return {source_, 0, 0};
-    position = std::min(position, text_.size());
-    const std::string_view before = text_.substr(0, position);
-    const auto line = 1 + std::count(before.begin(), before.end(), '\n');
-    const std::size_t newline = before.rfind('\n');
-    return from_line(static_cast<int>(line), newline == std::string_view::npos ? 0 : newline + 1, position);
-  }
-
-  // A null mark (yaml-cpp gives one for some implicit nodes) yields `otherwise`.
-  Place at(const YAML::Mark& mark, const Place& otherwise) const {
-    if (mark.is_null() || mark.pos < 0 || mark.column > mark.pos) return otherwise;
-    if (whole_) return {source_, 0, 0};
-    const auto position = std::min(static_cast<std::size_t>(mark.pos), text_.size());
-    return from_line(mark.line + 1, position - std::min(position, static_cast<std::size_t>(mark.column)),
-                     position);
-  }
-
-  bool is_written_null(const YAML::Mark& mark) const {
-    if (mark.is_null() || mark.pos < 0 || static_cast<std::size_t>(mark.pos) >= text_.size()) return false;
-    const std::string_view rest = text_.substr(static_cast<std::size_t>(mark.pos));
-    for (const std::string_view word : {"~", "null", "Null", "NULL"}) {
-      if (rest.substr(0, word.size()) != word) continue;
-      return rest.size() == word.size() ||
-             std::string_view(" \t\r\n,]}").find(rest[word.size()]) != std::string_view::npos;
-    }
-    return false;
-  }
-
- private:
-  Place from_line(int line, std::size_t line_start, std::size_t position) const {
-    int column = 1;
-    for (std::size_t i = line_start; i < position; ++i) {
-      if ((static_cast<unsigned char>(text_[i]) & 0xc0U) != 0x80U) ++column;
-    }
-    return {source_, line, column};
-  }
-
-  std::string_view text_;
-  std::shared_ptr<const std::string> source_;
-  bool whole_;
-};
 
 [[noreturn]] void refuse(const Place& place, const std::string& what, const std::string& hint) {
   throw Error(ErrorKind::config, what, place.text(), hint);
@@ -117,12 +68,21 @@ void check_one_document(std::string_view text, const Places& places) {
   }
 }
 
+constexpr std::size_t max_key_bytes = 256;
+
+[[noreturn]] void refuse_reference(const Place& place) {
+  refuse(place, "an anchor or alias (`&name`, `*name`)",
+         "configs share settings by `extends: file.yaml`; quote a text that begins with & or *");
+}
+
 // Builds the tree from yaml-cpp's events: no YAML::Node, whose conversions know no places and whose aliases
 // multiply.
 class TreeBuilder : public YAML::EventHandler {
  public:
   TreeBuilder(const Places& places, Budget& budget)
       : places_(places), budget_(budget), here_(places.at(std::size_t{0})) {}
+
+  const Place& here() const { return here_; }
 
   std::unique_ptr<Value> take() {
     if (root_) return std::move(root_);
@@ -194,14 +154,12 @@ class TreeBuilder : public YAML::EventHandler {
   }
 
   void refuse_anchor(const YAML::Mark& mark, YAML::anchor_t anchor) const {
-    if (anchor == 0) return;
-    refuse(places_.at(mark, here_), "an anchor or alias (`&name`, `*name`)",
-           "configs share settings by `extends: file.yaml`; quote a text that begins with & or *");
+    if (anchor != 0) refuse_reference(places_.at(mark, here_));
   }
 
   void refuse_tag(const YAML::Mark& mark, const std::string& tag) const {
     if (tag.empty() || tag == "?" || tag == "!") return;
-    refuse(places_.at(mark, here_), fmt::format("a type tag (`{}`)", tag),
+    refuse(places_.at(mark, here_), fmt::format("a type tag (`{}`)", excerpt(tag)),
            "write the value without a tag; quote it to make it a text");
   }
 
@@ -244,6 +202,10 @@ class TreeBuilder : public YAML::EventHandler {
              "share settings by `extends: file.yaml` instead");
     }
     if (key.empty()) refuse(place, "a key without a name", "write `key: value`");
+    if (key.size() > max_key_bytes) {
+      refuse(place, fmt::format("a key of more than {} bytes", max_key_bytes),
+             "check that this is a config file");
+    }
     const auto [before, fresh] = open_.back().keys.emplace(key, place);
     if (!fresh) {
       refuse(place,
@@ -278,6 +240,27 @@ class TreeBuilder : public YAML::EventHandler {
   std::vector<Level> open_;
 };
 
+// What yaml-cpp found, in words that say how to mend it.
+[[noreturn]] void refuse_syntax(const std::string& message, const Place& place, const Place& before) {
+  namespace msg = YAML::ErrorMsg;
+  if (message == msg::EOF_IN_SCALAR) {
+    refuse(place, "the text ends inside quotes",
+           fmt::format("close the quote; it was opened somewhere after {}", before.text()));
+  }
+  if (message.starts_with(msg::UNKNOWN_ANCHOR)) refuse_reference(place);
+  const auto hint = [&]() -> const char* {
+    if (message == msg::MAP_VALUE) {
+      return "quote a text that holds `: `; give a nested key its own line, indented under its parent";
+    }
+    if (message == msg::UNKNOWN_TOKEN) return "quote a text that begins with a special character";
+    if (message == msg::END_OF_SEQ_FLOW) return "close the bracket that is open here";
+    if (message == msg::END_OF_MAP_FLOW) return "close the brace that is open here";
+    if (message == msg::TAB_IN_INDENTATION) return "indent with spaces";
+    return "check quotes, brackets and indentation (spaces, no tabs) at this place and just above it";
+  };
+  refuse(place, fmt::format("not valid YAML: {}", message), hint());
+}
+
 }  // namespace
 
 std::unique_ptr<Value> parse_yaml(const std::string& text, const std::shared_ptr<const std::string>& source,
@@ -289,7 +272,11 @@ std::unique_ptr<Value> parse_yaml(const std::string& text, const std::shared_ptr
   check_bytes(body, places);
   check_one_document(body, places);
 
-  std::istringstream stream(body);
+  // yaml-cpp overlooks a quote that is still open at the end of the text when the last character is a line
+  // break, and takes the rest of the file for the quoted text. A comment behind the break makes it look
+  // again.
+  const bool open_ended = !body.empty() && (body.back() == '\n' || body.back() == '\r');
+  std::istringstream stream(open_ended ? body + "#" : body);
   TreeBuilder builder(places, budget);
   try {
     YAML::Parser parser(stream);
@@ -297,8 +284,7 @@ std::unique_ptr<Value> parse_yaml(const std::string& text, const std::shared_ptr
     if (parser.HandleNextDocument(builder)) parser.HandleNextDocument(builder);
   } catch (const YAML::Exception& error) {
     const Place place = places.at(error.mark, places.at(body.size()));
-    refuse(place, fmt::format("not valid YAML: {}", error.msg),
-           "check quotes, brackets and indentation (spaces, no tabs) at this place and just above it");
+    refuse_syntax(error.msg, place, builder.here());
   }
   return builder.take();
 }
