@@ -60,7 +60,7 @@ MannWhitney mann_whitney(std::span<const double> first, std::span<const double> 
   const double n1 = static_cast<double>(first.size()), n2 = static_cast<double>(second.size());
   result.u = rank_sum - n1 * (n1 + 1) / 2;
   const double larger = std::max(result.u, n1 * n2 - result.u);
-  const auto [few, many] = std::minmax(first.size(), second.size());
+  const std::size_t few = std::min(first.size(), second.size()), many = std::max(first.size(), second.size());
   if (few <= 8 && many <= kExactLimit && tie_term == 0) {
     result.exact = true;
     result.p = std::min(1.0, 2 * exact_tail(few, many, static_cast<std::size_t>(larger)));
