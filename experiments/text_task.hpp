@@ -15,8 +15,8 @@ struct TextTasks {
   std::vector<Provenance> provenance;             // data files
 };
 
-// task.kind reasoning: the test split, and the calibration split of the same families. Other kinds read files; the
-// last prompts that task.samples leaves over serve for calibration.
+// task.kind reasoning: problems of task.split, and calibration problems of the calibration split. task.kind prompts:
+// the prompts of a file (data/text_prompts.hpp); those behind the measured ones serve for calibration.
 TextTasks read_text_tasks(const Node& root, std::int64_t calibration_samples);
 
 }  // namespace dynexec

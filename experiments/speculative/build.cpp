@@ -1,8 +1,10 @@
 // Builds the experiment "speculative" from its config.
 #include <algorithm>
+#include <chrono>
 #include <map>
 
 #include "base/error.hpp"
+#include "base/resource_path.hpp"
 #include "experiments/speculative/path.hpp"
 #include "experiments/text_task.hpp"
 #include "kernels/thread_pool.hpp"
@@ -17,7 +19,7 @@ struct Model {
 };
 
 Model load_model(const std::string& role, const std::string& path) {
-  const ModelFolder folder = ModelFolder::open(path);
+  const ModelFolder folder = ModelFolder::open(resolve_path(path));
   Model model{Decoder::load(folder), {}};
   model.provenance = {.role = role, .path = path, .sha256 = folder.sha256(), .parameters = model.decoder->parameters()};
   return model;
@@ -69,7 +71,7 @@ Experiment build(const Node& root) {
   experiment.set_threads = set_compute_threads;
 
   const Model target = load_model("target", options.target);
-  const std::shared_ptr<const Tokenizer> tokenizer = Tokenizer::load(options.target);
+  const std::shared_ptr<const Tokenizer> tokenizer = Tokenizer::load(resolve_path(options.target));
   experiment.provenance.push_back(target.provenance);
   experiment.provenance.insert(experiment.provenance.end(), tasks.provenance.begin(), tasks.provenance.end());
 
@@ -97,7 +99,7 @@ Experiment build(const Node& root) {
                   [](const PathOptions& path) { return path.drafter == DrafterKind::model; })) {
     const Model draft = load_model("draft", options.draft);
     experiment.provenance.push_back(draft.provenance);
-    check_same_vocabulary(*tokenizer, *Tokenizer::load(options.draft), options);
+    check_same_vocabulary(*tokenizer, *Tokenizer::load(resolve_path(options.draft)), options);
     draft_session = std::make_shared<DecoderSession>(draft.decoder,
                                                      std::min(capacity, draft.decoder->config().max_positions));
   }

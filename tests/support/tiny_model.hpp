@@ -44,7 +44,7 @@ class TinyModelFolder {
 
  private:
   void write_config(const TinyModel& model) {
-    const nlohmann::json config{{"model_type", "llama"},
+    nlohmann::json config{{"model_type", "llama"},
                                 {"architectures", {"LlamaForCausalLM"}},
                                 {"vocab_size", model.vocab},
                                 {"hidden_size", model.hidden},
@@ -56,8 +56,8 @@ class TinyModelFolder {
                                 {"rms_norm_eps", 1e-5},
                                 {"rope_theta", 10000.0},
                                 {"hidden_act", "silu"},
-                                {"tie_word_embeddings", true},
-                                {"eos_token_id", model.end_tokens}};
+                                {"tie_word_embeddings", true}};
+    if (!model.end_tokens.empty()) config["eos_token_id"] = model.end_tokens;
     std::ofstream(path_ / "config.json") << config.dump();
   }
 
