@@ -13,8 +13,12 @@ constexpr std::int64_t round_up(std::int64_t n, std::int64_t step) {
   return (n + step - 1) / step * step;
 }
 
-// Query rows (tokens x heads) that go through a tile together.
+// Query rows (tokens x heads) that go through the cache together.
 constexpr std::int64_t kBlockRows = 24;
+// Positions in one step of the running softmax, and the distance of rows of scores: a vector may run over the
+// end.
+constexpr std::int64_t kSpan = 4 * kTilePositions;
+constexpr std::int64_t kScoreStride = kSpan + kPanelStep;
 
 // Grows to what the largest model asks for and is then reused: no allocation in the steady state.
 AlignedFloats& scratch(std::int64_t floats) {
@@ -23,7 +27,12 @@ AlignedFloats& scratch(std::int64_t floats) {
   return memory;
 }
 
-// A block of consecutive tokens with all their heads; row = token * heads + head.
+struct Range {
+  std::int64_t low, high;  // positions [low, high) within a span
+};
+
+// A block of consecutive tokens with all their heads; row = token * heads + head. The sums of a row run over
+// its own positions in ascending order whatever the other rows see.
 class Block {
  public:
   Block(const KvCache& cache, const AttentionRows& request, std::int64_t begin, std::int64_t end,
@@ -32,7 +41,7 @@ class Block {
     const std::int64_t rows = tokens_ * request.heads;
     query_ = memory;
     scores_ = query_ + round_up(rows * cache.head_dim(), kPanelStep);
-    out_ = scores_ + rows * kTilePositions;
+    out_ = scores_ + rows * kScoreStride;
     maximum_ = out_ + rows * cache.padded_dim();
     sum_ = maximum_ + rows;
     for (std::int64_t t = 0; t < tokens_; ++t) {
@@ -45,34 +54,15 @@ class Block {
   }
 
   static std::int64_t floats(const KvCache& cache, std::int64_t rows) {
-    return round_up(rows * cache.head_dim(), kPanelStep) + rows * (kTilePositions + cache.padded_dim() + 2);
-  }
-
-  std::int64_t last_position(std::int64_t token) const { return request_.first + begin_ + token; }
-  std::int64_t first_position(std::int64_t token) const {
-    return request_.window > 0 ? std::max<std::int64_t>(0, last_position(token) - request_.window + 1) : 0;
+    return round_up(rows * cache.head_dim(), kPanelStep) + rows * (kScoreStride + cache.padded_dim() + 2);
   }
 
   void run(const float* keys, const float* values) {
-    const std::int64_t first_tile = first_position(0) / kTilePositions;
-    const std::int64_t last_tile = last_position(tokens_ - 1) / kTilePositions;
-    for (std::int64_t tile = first_tile; tile <= last_tile; ++tile) {
-      const std::int64_t start = tile * kTilePositions;
-      const float* tile_keys = keys + start * cache_.head_dim();
-      const float* tile_values = values + start * cache_.padded_dim();
-      // Tokens that see the whole tile go together, the others one by one with their own range.
-      std::int64_t t = 0;
-      while (t < tokens_) {
-        const std::int64_t low = std::max<std::int64_t>(0, first_position(t) - start);
-        const std::int64_t high = std::min<std::int64_t>(kTilePositions, last_position(t) + 1 - start);
-        std::int64_t together = 1;
-        while (low == 0 && high == kTilePositions && t + together < tokens_ &&
-               first_position(t + together) <= start) {
-          ++together;
-        }
-        if (low < high) run_tile(t, together, tile_keys, tile_values, low, high);
-        t += together;
-      }
+    const std::int64_t first_span = first_position(0) / kSpan;
+    const std::int64_t last_span = last_position(tokens_ - 1) / kSpan;
+    for (std::int64_t span = first_span; span <= last_span; ++span) {
+      run_span(span * kSpan, keys + span * kSpan * cache_.head_dim(),
+               values + span * kSpan * cache_.padded_dim());
     }
   }
 
@@ -89,28 +79,66 @@ class Block {
   }
 
  private:
-  // Positions [low, high) of a tile for `count` tokens from token t on.
-  void run_tile(std::int64_t t, std::int64_t count, const float* keys, const float* values, std::int64_t low,
-                std::int64_t high) {
-    const std::int64_t row = t * request_.heads;
-    const int rows = static_cast<int>(count * request_.heads);
-    const std::int64_t dim = cache_.head_dim(), padded = cache_.padded_dim();
-    const std::int64_t base = low / kPanelStep * kPanelStep;  // scores start at a whole vector
-    const int width = static_cast<int>(round_up(high - base, kPanelStep));
-    float* scores = scores_ + row * kTilePositions;
-    kernels_.product(query_ + row * dim, dim, rows, keys + base, kTilePositions, dim, width, scores,
-                     kTilePositions, false);
-    for (int r = 0; r < rows; ++r) {
-      float* own = scores + r * kTilePositions;
-      std::fill_n(own, low - base, -std::numeric_limits<float>::infinity());
-      const float decay = kernels_.softmax_tile(own, static_cast<int>(high - base), request_.scale,
-                                                &maximum_[row + r], &sum_[row + r]);
-      kernels_.scale(out_ + (row + r) * padded, padded, decay);
+  std::int64_t last_position(std::int64_t token) const { return request_.first + begin_ + token; }
+  std::int64_t first_position(std::int64_t token) const {
+    return request_.window > 0 ? std::max<std::int64_t>(0, last_position(token) - request_.window + 1) : 0;
+  }
+  Range range(std::int64_t token, std::int64_t start) const {
+    return {std::max<std::int64_t>(0, first_position(token) - start),
+            std::min<std::int64_t>(kSpan, last_position(token) + 1 - start)};
+  }
+
+  void run_span(std::int64_t start, const float* keys, const float* values) {
+    // Tokens that see something of the span: later tokens start and end later, so they are consecutive.
+    std::int64_t begin = 0, end = tokens_;
+    while (begin < end && range(begin, start).low >= range(begin, start).high) ++begin;
+    while (end > begin && range(end - 1, start).low >= range(end - 1, start).high) --end;
+    if (begin == end) return;
+    const Range widest{range(begin, start).low, range(end - 1, start).high};
+    const Range shared{range(end - 1, start).low, range(begin, start).high};
+    compute_scores(begin, end, widest, keys);
+    for (std::int64_t t = begin; t < end; ++t) softmax(t, range(t, start));
+    if (shared.low >= shared.high) {
+      for (std::int64_t t = begin; t < end; ++t) add_values(t, t + 1, range(t, start), values);
+      return;
     }
+    for (std::int64_t t = begin; t < end; ++t)
+      add_values(t, t + 1, {range(t, start).low, shared.low}, values);
+    add_values(begin, end, shared, values);
+    for (std::int64_t t = begin; t < end; ++t)
+      add_values(t, t + 1, {shared.high, range(t, start).high}, values);
+  }
+
+  void compute_scores(std::int64_t begin, std::int64_t end, Range positions, const float* keys) {
+    const std::int64_t dim = cache_.head_dim(), row = begin * request_.heads;
+    const int rows = static_cast<int>((end - begin) * request_.heads);
+    for (std::int64_t p = positions.low / kPanelStep * kPanelStep; p < positions.high;) {
+      const std::int64_t column = p % kTilePositions, tile = p - column;
+      const std::int64_t stop = std::min(tile + kTilePositions, round_up(positions.high, kPanelStep));
+      kernels_.product(query_ + row * dim, dim, rows, keys + tile * dim + column, kTilePositions, dim,
+                       static_cast<int>(stop - p), scores_ + row * kScoreStride + p, kScoreStride, false);
+      p = stop;
+    }
+  }
+
+  void softmax(std::int64_t token, Range own) {
+    for (std::int64_t row = token * request_.heads; row < (token + 1) * request_.heads; ++row) {
+      const float decay =
+          kernels_.softmax_span(scores_ + row * kScoreStride + own.low, static_cast<int>(own.high - own.low),
+                                request_.scale, &maximum_[row], &sum_[row]);
+      if (decay != 1) kernels_.scale(out_ + row * cache_.padded_dim(), cache_.padded_dim(), decay);
+    }
+  }
+
+  void add_values(std::int64_t begin, std::int64_t end, Range positions, const float* values) {
+    if (positions.low >= positions.high) return;
+    const std::int64_t padded = cache_.padded_dim(), row = begin * request_.heads;
+    const int rows = static_cast<int>((end - begin) * request_.heads);
     for (std::int64_t d = 0; d < padded; d += kPanelWidth) {
       const int columns = static_cast<int>(std::min<std::int64_t>(kPanelWidth, padded - d));
-      kernels_.product(scores + (low - base), kTilePositions, rows, values + low * padded + d, padded,
-                       high - low, columns, out_ + row * padded + d, padded, true);
+      kernels_.product(scores_ + row * kScoreStride + positions.low, kScoreStride, rows,
+                       values + positions.low * padded + d, padded, positions.high - positions.low, columns,
+                       out_ + row * padded + d, padded, true);
     }
   }
 

@@ -39,10 +39,10 @@ struct KernelBranch {
   // Half-split rotation in place: (a, b) = (x[i], x[i + half]) -> (a cos - b sin, b cos + a sin).
   void (*rotate_half)(float* x, const float* cosine, const float* sine, int half);
 
-  // One tile of the online softmax for one row. scores [count] become probabilities relative to the new
-  // running maximum; entries up to the next multiple of kPanelStep are set to 0. Updates maximum and sum and
+  // One step of the online softmax for one row. scores [count] become probabilities relative to the new
+  // running maximum; what lies behind them up to a whole vector is overwritten. Updates maximum and sum and
   // returns the factor by which what was accumulated so far has to be multiplied.
-  float (*softmax_tile)(float* scores, int count, float scale, float* maximum, float* sum);
+  float (*softmax_span)(float* scores, int count, float scale, float* maximum, float* sum);
   // x *= factor
   void (*scale)(float* x, std::int64_t size, float factor);
 

@@ -11,27 +11,42 @@ using std::int64_t;
 
 // Rows whose accumulators fit the registers next to the weights in flight.
 constexpr int kRowGroup = 6;
-// Steps of k after which the next row group takes its turn, so that weights are read from memory once: 64 *
-// 64 floats are half of a first-level cache.
+// Steps of k after which the next group of rows or columns takes its turn, so that weights are read from
+// memory once: 64 * 64 floats are half of a first-level cache.
 constexpr int64_t kDepthBlock = 64;
+constexpr int kLineFloats = 16;
 
-// MR rows, NV vectors of columns, all accumulators in registers.
-template <int MR, int NV>
-inline void product_block(const float* x, int64_t ldx, const float* b, int64_t ldb, int64_t depth, float* c,
-                          int64_t ldc, bool accumulate) {
+struct Operands {
+  const float* x;
+  int64_t ldx;
+  const float* b;
+  int64_t ldb;
+  float* c;
+  int64_t ldc;
+};
+
+// MR rows, NV vectors of columns, all accumulators in registers. kLines cache lines from `ahead` on are
+// fetched a step: the share of the next block that this call has to bring in.
+template <int MR, int NV, int kLines>
+inline void product_block(const Operands& o, int64_t depth, bool accumulate, const float* ahead) {
   Vec acc[MR][NV];
 #pragma GCC unroll 8
   for (int r = 0; r < MR; ++r) {
 #pragma GCC unroll 8
     for (int v = 0; v < NV; ++v) {
-      acc[r][v] = accumulate ? load(c + r * ldc + v * Vec::kLanes) : broadcast(0.0f);
+      acc[r][v] = accumulate ? load(o.c + r * o.ldc + v * Vec::kLanes) : broadcast(0.0f);
     }
   }
+  const float* x = o.x;
+  const float* b = o.b;
+  const int64_t ldx = o.ldx, ldb = o.ldb;
   for (int64_t k = 0; k < depth; ++k) {
     Vec w[NV];
 #pragma GCC unroll 8
     for (int v = 0; v < NV; ++v) w[v] = load(b + v * Vec::kLanes);
     b += ldb;
+#pragma GCC unroll 2
+    for (int line = 0; line < kLines; ++line) prefetch(ahead + (k * kLines + line) * kLineFloats);
 #pragma GCC unroll 8
     for (int r = 0; r < MR; ++r) {
       const Vec s = broadcast(x[r * ldx + k]);
@@ -42,74 +57,92 @@ inline void product_block(const float* x, int64_t ldx, const float* b, int64_t l
 #pragma GCC unroll 8
   for (int r = 0; r < MR; ++r) {
 #pragma GCC unroll 8
-    for (int v = 0; v < NV; ++v) store(c + r * ldc + v * Vec::kLanes, acc[r][v]);
+    for (int v = 0; v < NV; ++v) store(o.c + r * o.ldc + v * Vec::kLanes, acc[r][v]);
   }
 }
 
 // Vectors of columns that MR rows can hold: accumulators, weights and one broadcast within the registers.
 template <int MR>
 constexpr int widest() {
-  for (int nv = 64 / Vec::kLanes > 8 ? 8 : 64 / Vec::kLanes; nv > 1; nv /= 2) {
+  for (int nv = kPanelWidth / Vec::kLanes > 8 ? 8 : kPanelWidth / Vec::kLanes; nv > 1; nv /= 2) {
     if ((MR + 1) * nv + 1 <= Vec::kRegisters) return nv;
   }
   return 1;
 }
 
+// The next block of weights, in memory right behind the present one, and how far it has been asked for.
+struct Ahead {
+  const float* next;
+  const float* end;
+  int lines;  // a step and call: 0, 1 or 2
+};
+
 template <int MR, int NV>
-inline void product_columns(const float* x, int64_t ldx, const float* b, int64_t ldb, int64_t depth,
-                            int width, float* c, int64_t ldc, bool accumulate) {
-  int j = 0;
-  for (; j + NV * Vec::kLanes <= width; j += NV * Vec::kLanes) {
-    product_block<MR, NV>(x, ldx, b + j, ldb, depth, c + j, ldc, accumulate);
+inline void product_columns(Operands o, int64_t depth, int width, bool accumulate, Ahead& ahead) {
+  for (; width >= NV * Vec::kLanes; width -= NV * Vec::kLanes) {
+    const int lines = ahead.next < ahead.end ? ahead.lines : 0;
+    switch (lines) {
+      case 0:
+        product_block<MR, NV, 0>(o, depth, accumulate, nullptr);
+        break;
+      case 1:
+        product_block<MR, NV, 1>(o, depth, accumulate, ahead.next);
+        break;
+      default:
+        product_block<MR, NV, 2>(o, depth, accumulate, ahead.next);
+        break;
+    }
+    ahead.next += lines * depth * kLineFloats;
+    o.b += NV * Vec::kLanes;
+    o.c += NV * Vec::kLanes;
   }
   if constexpr (NV > 1) {
-    if (j < width) product_columns<MR, NV / 2>(x, ldx, b + j, ldb, depth, width - j, c + j, ldc, accumulate);
+    if (width > 0) product_columns<MR, NV / 2>(o, depth, width, accumulate, ahead);
   }
 }
 
-template <int MR>
-void product_rows(const float* x, int64_t ldx, const float* b, int64_t ldb, int64_t depth, int width,
-                  float* c, int64_t ldc, bool accumulate) {
-  constexpr int nv = widest<MR>();
-  // Several passes over the columns share one block of weights through the first-level cache.
-  const int64_t block = width <= nv * Vec::kLanes ? depth : kDepthBlock;
-  int64_t k = 0;
-  do {
-    const int64_t steps = depth - k < block ? depth - k : block;
-    product_columns<MR, nv>(x + k, ldx, b + k * ldb, ldb, steps, width, c, ldc, accumulate || k > 0);
-    k += steps;
-  } while (k < depth);
-}
-
-void product_group(const float* x, int64_t ldx, int rows, const float* b, int64_t ldb, int64_t depth,
-                   int width, float* c, int64_t ldc, bool accumulate) {
+void product_group(const Operands& o, int rows, int64_t depth, int width, bool accumulate, Ahead& ahead) {
   switch (rows) {
     case 1:
-      return product_rows<1>(x, ldx, b, ldb, depth, width, c, ldc, accumulate);
+      return product_columns<1, widest<1>()>(o, depth, width, accumulate, ahead);
     case 2:
-      return product_rows<2>(x, ldx, b, ldb, depth, width, c, ldc, accumulate);
+      return product_columns<2, widest<2>()>(o, depth, width, accumulate, ahead);
     case 3:
-      return product_rows<3>(x, ldx, b, ldb, depth, width, c, ldc, accumulate);
+      return product_columns<3, widest<3>()>(o, depth, width, accumulate, ahead);
     case 4:
-      return product_rows<4>(x, ldx, b, ldb, depth, width, c, ldc, accumulate);
+      return product_columns<4, widest<4>()>(o, depth, width, accumulate, ahead);
     case 5:
-      return product_rows<5>(x, ldx, b, ldb, depth, width, c, ldc, accumulate);
+      return product_columns<5, widest<5>()>(o, depth, width, accumulate, ahead);
     default:
-      return product_rows<6>(x, ldx, b, ldb, depth, width, c, ldc, accumulate);
+      return product_columns<6, widest<6>()>(o, depth, width, accumulate, ahead);
   }
+}
+
+constexpr int column_passes(int rows, int width) {
+  const int widths[] = {widest<1>(), widest<1>(), widest<2>(), widest<3>(),
+                        widest<4>(), widest<5>(), widest<6>()};
+  const int columns = widths[rows] * Vec::kLanes;
+  return (width + columns - 1) / columns;
 }
 
 void product(const float* x, int64_t ldx, int rows, const float* b, int64_t ldb, int64_t depth, int width,
              float* c, int64_t ldc, bool accumulate) {
-  if (rows <= kRowGroup) return product_group(x, ldx, rows, b, ldb, depth, width, c, ldc, accumulate);
   const int groups = (rows + kRowGroup - 1) / kRowGroup;
+  const int passes = groups * column_passes((rows + groups - 1) / groups, width);
+  // One pass over the weights streams by itself; several share a block through the first-level cache, and
+  // fetch the next one meanwhile.
+  const int64_t block = passes == 1 ? depth : kDepthBlock;
+  const bool stream = passes > 1 && ldb == width;
+  const int lines = stream ? (width / kLineFloats + passes - 1) / passes : 0;
   int64_t k = 0;
   do {
-    const int64_t steps = depth - k < kDepthBlock ? depth - k : kDepthBlock;
+    const int64_t steps = depth - k < block ? depth - k : block;
+    const float* next = b + (k + steps) * ldb;
+    Ahead ahead{next, next + kDepthBlock * ldb, lines};
     for (int g = 0; g < groups; ++g) {
       const int begin = rows * g / groups, end = rows * (g + 1) / groups;
-      product_group(x + begin * ldx + k, ldx, end - begin, b + k * ldb, ldb, steps, width, c + begin * ldc,
-                    ldc, accumulate || k > 0);
+      const Operands operands{x + begin * ldx + k, ldx, b + k * ldb, ldb, c + begin * ldc, ldc};
+      product_group(operands, end - begin, steps, width, accumulate || k > 0, ahead);
     }
     k += steps;
   } while (k < depth);

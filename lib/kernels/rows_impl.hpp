@@ -66,7 +66,7 @@ void rotate_half(float* x, const float* cosine, const float* sine, int half) {
   });
 }
 
-float softmax_tile(float* scores, int count, float scale_factor, float* maximum, float* sum) {
+float softmax_span(float* scores, int count, float scale_factor, float* maximum, float* sum) {
   const Vec factor = broadcast(scale_factor);
   const Vec none = broadcast(-__builtin_inff());
   Vec top = none;
@@ -76,8 +76,9 @@ float softmax_tile(float* scores, int count, float scale_factor, float* maximum,
     top = max(top, keep_first(s, n, none));
   });
   const float old_maximum = *maximum;
-  const float tile_maximum = max_lanes(top);
-  const float new_maximum = tile_maximum > old_maximum ? tile_maximum : old_maximum;
+  const float span_maximum = max_lanes(top);
+  const bool higher = span_maximum > old_maximum;
+  const float new_maximum = higher ? span_maximum : old_maximum;
   Vec total = broadcast(0.0f);
   const Vec shift = broadcast(new_maximum);
   for_vectors(count, [&](int64_t i, int n) {
@@ -85,11 +86,15 @@ float softmax_tile(float* scores, int count, float scale_factor, float* maximum,
     store(scores + i, p);
     total = add(total, p);
   });
-  float decay[Vec::kLanes];
-  store(decay, exp(broadcast(old_maximum - new_maximum)));
-  *maximum = new_maximum;
-  *sum = *sum * decay[0] + sum_lanes(total);
-  return decay[0];
+  float decay = 1.0f;
+  if (higher) {
+    float lanes[Vec::kLanes];
+    store(lanes, exp(broadcast(old_maximum - new_maximum)));
+    decay = lanes[0];
+    *maximum = new_maximum;
+  }
+  *sum = *sum * decay + sum_lanes(total);
+  return decay;
 }
 
 void scale(float* x, int64_t size, float factor) {
@@ -123,7 +128,7 @@ bool all_finite(const float* x, int64_t size) {
 
 constexpr KernelBranch make_branch(const char* name) {
   return {name,         product, finish,  rms_norm, layer_norm, rotate_half,
-          softmax_tile, scale,   exp_sum, maximum,  all_finite};
+          softmax_span, scale,   exp_sum, maximum,  all_finite};
 }
 
 }  // namespace
