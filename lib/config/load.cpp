@@ -139,7 +139,8 @@ class Loader {
       refuse(fmt::format("more than {} files extend each other", max_chain),
              "shorten the chain of `extends`");
     }
-    if (!std::filesystem::exists(path)) {
+    std::error_code unknown;
+    if (!std::filesystem::is_regular_file(path, unknown)) {
       refuse(fmt::format("`extends: {}`: there is no file {}", file.text, path),
              "the name is relative to the file that extends; check its spelling");
     }

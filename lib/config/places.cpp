@@ -23,6 +23,13 @@ Place Places::at(const YAML::Mark& mark, const Place& otherwise) const {
   return from_line(mark.line + 1, position - static_cast<std::size_t>(mark.column), position);
 }
 
+std::string_view Places::line_at(const YAML::Mark& mark) const {
+  if (mark.is_null() || mark.pos < mark.column || mark.column < 0) return {};
+  const auto start = static_cast<std::size_t>(mark.pos - mark.column);
+  if (start >= text_.size()) return {};
+  return text_.substr(start, text_.find('\n', start) - start);
+}
+
 bool Places::is_written_null(const YAML::Mark& mark) const {
   if (mark.is_null() || mark.pos < 0 || static_cast<std::size_t>(mark.pos) >= text_.size()) return false;
   const std::string_view rest = text_.substr(static_cast<std::size_t>(mark.pos));

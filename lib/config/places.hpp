@@ -24,6 +24,8 @@ class Places {
   Place at(std::size_t position) const;
   // yaml-cpp gives a null mark for some implicit nodes: those are at `otherwise`.
   Place at(const YAML::Mark& mark, const Place& otherwise) const;
+  // The line that the mark is on, without its line break; empty for a null mark.
+  std::string_view line_at(const YAML::Mark& mark) const;
   // Whether `~` or `null` stands at the mark of a null node, rather than nothing.
   bool is_written_null(const YAML::Mark& mark) const;
 

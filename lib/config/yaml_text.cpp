@@ -241,7 +241,9 @@ class TreeBuilder : public YAML::EventHandler {
 };
 
 // What yaml-cpp found, in words that say how to mend it.
-[[noreturn]] void refuse_syntax(const std::string& message, const Place& place, const Place& before) {
+// `line`: the text of the line that `place` is on.
+[[noreturn]] void refuse_syntax(const std::string& message, std::string_view line, const Place& place,
+                                const Place& before) {
   namespace msg = YAML::ErrorMsg;
   if (message == msg::EOF_IN_SCALAR) {
     refuse(place, "the text ends inside quotes",
@@ -249,13 +251,16 @@ class TreeBuilder : public YAML::EventHandler {
   }
   if (message.starts_with(msg::UNKNOWN_ANCHOR)) refuse_reference(place);
   const auto hint = [&]() -> const char* {
+    // yaml-cpp names the tab in few of the cases that it causes.
+    if (line.substr(0, line.find_first_not_of(" \t")).find('\t') != std::string_view::npos) {
+      return "this line is indented with a tab: indent with spaces";
+    }
     if (message == msg::MAP_VALUE) {
       return "quote a text that holds `: `; give a nested key its own line, indented under its parent";
     }
     if (message == msg::UNKNOWN_TOKEN) return "quote a text that begins with a special character";
     if (message == msg::END_OF_SEQ_FLOW) return "close the bracket that is open here";
     if (message == msg::END_OF_MAP_FLOW) return "close the brace that is open here";
-    if (message == msg::TAB_IN_INDENTATION) return "indent with spaces";
     return "check quotes, brackets and indentation (spaces, no tabs) at this place and just above it";
   };
   refuse(place, fmt::format("not valid YAML: {}", message), hint());
@@ -284,7 +289,7 @@ std::unique_ptr<Value> parse_yaml(const std::string& text, const std::shared_ptr
     if (parser.HandleNextDocument(builder)) parser.HandleNextDocument(builder);
   } catch (const YAML::Exception& error) {
     const Place place = places.at(error.mark, places.at(body.size()));
-    refuse_syntax(error.msg, place, builder.here());
+    refuse_syntax(error.msg, places.line_at(error.mark), place, builder.here());
   }
   return builder.take();
 }
