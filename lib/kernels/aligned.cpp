@@ -1,6 +1,7 @@
 #include "kernels/aligned.hpp"
 
 #include <sys/mman.h>
+#include <unistd.h>
 
 #include <cstdlib>
 #include <cstring>
@@ -12,14 +13,22 @@
 namespace dynexec {
 namespace {
 constexpr std::size_t kHugePage = std::size_t{2} << 20;
+
+// More than the machine has would be granted at first and end the process later.
+std::size_t physical_bytes() {
+  const long pages = sysconf(_SC_PHYS_PAGES), page = sysconf(_SC_PAGESIZE);
+  if (pages <= 0 || page <= 0) return std::numeric_limits<std::size_t>::max();
+  return static_cast<std::size_t>(pages) * static_cast<std::size_t>(page);
 }
+
+}  // namespace
 
 AlignedFloats::AlignedFloats(std::int64_t count) : count_(count) {
   if (count <= 0) {
     count_ = 0;
     return;
   }
-  const bool fits = count < std::numeric_limits<std::int64_t>::max() / 8;
+  const bool fits = static_cast<std::size_t>(count) < physical_bytes() / sizeof(float);
   void* memory = nullptr;
   if (fits) {
     const std::size_t bytes = static_cast<std::size_t>(count) * sizeof(float);
