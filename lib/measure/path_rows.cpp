@@ -25,6 +25,7 @@ SampleFigures reduce(const std::vector<const SampleRow*>& rows) {
   figures.cpu_ms = mean_present(rows, &SampleRow::cpu_ms);
   figures.ttft_ms = mean_present(rows, &SampleRow::ttft_ms);
   figures.tpot_ms = mean_present(rows, &SampleRow::tpot_ms);
+  figures.prefill_ms = mean_present(rows, &SampleRow::prefill_ms);
   figures.quality = mean_present(rows, &SampleRow::quality);
   figures.energy_j = mean_present(rows, &SampleRow::energy_j);
   return figures;

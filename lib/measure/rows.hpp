@@ -51,7 +51,7 @@ struct SummaryRow {
   // Over samples, each the mean (for latency_ms_mean) or the median of its repetitions. A percentile p needs
   // 10/(1-p) samples and is missing below.
   Interval latency_ms_mean, latency_ms_median, latency_ms_p90, latency_ms_p99;
-  double cpu_ms_mean = kMissing, ttft_ms_mean = kMissing, tpot_ms_mean = kMissing;
+  double cpu_ms_mean = kMissing, ttft_ms_mean = kMissing, tpot_ms_mean = kMissing, prefill_ms_mean = kMissing;
   Interval speedup;  // geometric mean over samples of baseline latency / this path's; 1 for the baseline
   Interval speedup_total;  // total baseline time / this path's total time: long samples weigh more
   double throughput_per_s = kMissing;  // samples per second

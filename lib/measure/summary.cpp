@@ -106,6 +106,7 @@ void fill_times(const PathRows& path, const Sums& sums, const BenchOptions& opti
   row.cpu_ms_mean = mean_of(path.values(&SampleFigures::cpu_ms));
   row.ttft_ms_mean = mean_of(path.values(&SampleFigures::ttft_ms));
   row.tpot_ms_mean = mean_of(path.values(&SampleFigures::tpot_ms));
+  row.prefill_ms_mean = mean_of(path.values(&SampleFigures::prefill_ms));
   row.energy_j = mean_of(path.values(&SampleFigures::energy_j));
   row.throughput_per_s = ratio_or_missing(1e3 * sums.rows, sums.latency_ms);
   if (sums.tokens > 0) row.tokens_per_s = ratio_or_missing(1e3 * sums.tokens, sums.latency_ms);

@@ -49,8 +49,8 @@ void check_machine(const ValidityInput& input, const BenchOptions& options, cons
     out.push_back(reason("dynexec was built with the sanitizer " + facts.build.sanitizer,
                          "build it with cmake --preset release"));
   if (facts.stopped_by_max_time)
-    out.push_back(reason("bench.max_time_s ended the run before all repetitions were measured",
-                         "raise it, or continue with --resume"));
+    out.push_back(
+        reason("bench.max_time_s ended the run before all repetitions were measured", "raise or remove it"));
 }
 
 void check_output(const ValidityInput& input, const BenchOptions& options, std::vector<std::string>& out) {

@@ -32,6 +32,7 @@ struct Run {
     row.threads = 1;
     row.latency_ms = (10 + sample % 5) * (fast ? 0.5 : 1.0) * (1 + 0.01 * repetition);
     row.cpu_ms = row.latency_ms;
+    row.prefill_ms = 2 + sample % 2;
     row.quality = sample % 4 ? 1 : 0;
     row.cost.tokens = 11;
     row.cost.macs = 1e6;
@@ -94,6 +95,8 @@ TEST_CASE("figures of a clean run") {
   CHECK(fast.quality_delta.high == 0);  // outputs equal the baseline's
   CHECK(fast.quality_verdict == "non-inferior");
   CHECK(base.quality_verdict == "");
+  CHECK(base.prefill_ms_mean == Approx(2.5));
+  CHECK(std::isnan(base.ttft_ms_mean));
   CHECK(fast.macs_mean == 1e6);
   CHECK(fast.weight_mb_read_mean == Approx(2));
   CHECK(base.tokens_per_target_pass == Approx(1));
