@@ -20,11 +20,8 @@ constexpr std::int64_t kBlockRows = 24;
 constexpr std::int64_t kSpan = 4 * kTilePositions;
 constexpr std::int64_t kScoreStride = kSpan + kPanelStep;
 
-// Grows to what the largest model asks for and is then reused: no allocation in the steady state.
-AlignedFloats& scratch(std::int64_t floats) {
-  thread_local AlignedFloats memory;
-  if (memory.size() < floats) memory = AlignedFloats(floats);
-  return memory;
+std::int64_t block_tokens(std::int64_t heads) {
+  return std::max<std::int64_t>(1, kBlockRows / heads);
 }
 
 struct Range {
@@ -177,13 +174,17 @@ void KvCache::write(std::int64_t layer, std::int64_t head, std::int64_t position
   std::copy_n(value, head_dim_, values_.data() + (plane + position) * padded_dim_);
 }
 
-void attend(const KvCache& cache, std::int64_t layer, std::int64_t kv_head, const AttentionRows& request) {
-  const std::int64_t tokens = std::max<std::int64_t>(1, kBlockRows / request.heads);
-  float* memory = scratch(Block::floats(cache, tokens * request.heads)).data();
+std::int64_t attention_scratch(const KvCache& cache, std::int64_t heads) {
+  return Block::floats(cache, block_tokens(heads) * heads);
+}
+
+void attend(const KvCache& cache, std::int64_t layer, std::int64_t kv_head, const AttentionRows& request,
+            float* scratch) {
+  const std::int64_t tokens = block_tokens(request.heads);
   const float* keys = cache.keys(layer, kv_head);
   const float* values = cache.values(layer, kv_head);
   for (std::int64_t t = 0; t < request.rows; t += tokens) {
-    Block block(cache, request, t, std::min(request.rows, t + tokens), memory);
+    Block block(cache, request, t, std::min(request.rows, t + tokens), scratch);
     block.run(keys, values);
     block.store();
   }

@@ -48,8 +48,12 @@ struct AttentionRows {
   float scale = 1;          // of the scores, usually 1 / sqrt(head_dim)
 };
 
+// Floats of scratch memory that attend() needs for `heads` heads at a time.
+std::int64_t attention_scratch(const KvCache& cache, std::int64_t heads);
+
 // Runs on the calling thread. The result of a row is bitwise independent of the other rows.
-void attend(const KvCache& cache, std::int64_t layer, std::int64_t kv_head, const AttentionRows& request);
+void attend(const KvCache& cache, std::int64_t layer, std::int64_t kv_head, const AttentionRows& request,
+            float* scratch);
 
 // Cache positions that attend() reads for these rows: what the cost counters need.
 std::int64_t attended_positions(std::int64_t first, std::int64_t rows, std::int64_t window);

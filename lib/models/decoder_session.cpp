@@ -55,7 +55,7 @@ struct DecoderSession::State {
   // Rotates the new queries of a key/value head's group and writes its keys and values to the cache.
   void prepare_head(std::int64_t layer, std::int64_t kv_head, std::int64_t rows, std::int64_t first);
   void attend_heads(std::int64_t layer, std::int64_t first_head, std::int64_t heads, std::int64_t rows,
-                    std::int64_t first);
+                    std::int64_t first, int thread);
 
   void check_tokens(std::span<const std::int32_t> tokens, std::int64_t start) const;
   void check_logit_rows(std::int64_t logit_rows, std::int64_t tokens) const;
@@ -123,7 +123,7 @@ void DecoderSession::State::prepare_head(std::int64_t layer, std::int64_t kv_hea
 }
 
 void DecoderSession::State::attend_heads(std::int64_t layer, std::int64_t first_head, std::int64_t heads,
-                                         std::int64_t rows, std::int64_t first) {
+                                         std::int64_t rows, std::int64_t first, int thread) {
   const std::int64_t dim = config.head_dim;
   AttentionRows request;
   request.query_stride = config.query_size() + 2 * config.kv_size();
@@ -135,7 +135,8 @@ void DecoderSession::State::attend_heads(std::int64_t layer, std::int64_t first_
   request.first = first;
   request.window = config.window[static_cast<std::size_t>(layer)];
   request.scale = 1.0f / std::sqrt(static_cast<float>(dim));
-  attend(cache, layer, first_head / (config.heads / config.kv_heads), request);
+  attend(cache, layer, first_head / (config.heads / config.kv_heads), request,
+         scratch[static_cast<std::size_t>(thread)].data());
 }
 
 void DecoderSession::State::attention(std::int64_t layer, std::int64_t rows, std::int64_t first) {
@@ -144,12 +145,14 @@ void DecoderSession::State::attention(std::int64_t layer, std::int64_t rows, std
       attended_positions(first, rows, config.window[static_cast<std::size_t>(layer)]);
   const double macs = 2.0 * static_cast<double>(rows * config.query_size()) * static_cast<double>(positions);
   ThreadPool& pool = compute_pool();
+  while (static_cast<int>(scratch.size()) < pool.threads())
+    scratch.emplace_back(attention_scratch(cache, group));
   if (macs < kSerialAttentionMacs || pool.threads() == 1 || config.kv_heads % pool.threads() == 0) {
     const std::int64_t grain = macs < kSerialAttentionMacs ? config.kv_heads : 1;
-    pool.split(config.kv_heads, grain, [&](std::int64_t begin, std::int64_t end, int) {
+    pool.split(config.kv_heads, grain, [&](std::int64_t begin, std::int64_t end, int thread) {
       for (std::int64_t h = begin; h < end; ++h) {
         prepare_head(layer, h, rows, first);
-        attend_heads(layer, h * group, group, rows, first);
+        attend_heads(layer, h * group, group, rows, first, thread);
       }
     });
     return;
@@ -157,11 +160,11 @@ void DecoderSession::State::attention(std::int64_t layer, std::int64_t rows, std
   // Few key/value heads: their groups are divided among the threads, once every new key is in the cache.
   for (std::int64_t h = 0; h < config.kv_heads; ++h) prepare_head(layer, h, rows, first);
   const std::int64_t parts = std::min<std::int64_t>(group, pool.threads());
-  pool.split(config.kv_heads * parts, 1, [&](std::int64_t begin, std::int64_t end, int) {
+  pool.split(config.kv_heads * parts, 1, [&](std::int64_t begin, std::int64_t end, int thread) {
     for (std::int64_t i = begin; i < end; ++i) {
       const std::int64_t part = i % parts;
       const std::int64_t from = group * part / parts, to = group * (part + 1) / parts;
-      attend_heads(layer, i / parts * group + from, to - from, rows, first);
+      attend_heads(layer, i / parts * group + from, to - from, rows, first, thread);
     }
   });
 }
