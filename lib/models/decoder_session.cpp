@@ -75,8 +75,9 @@ struct DecoderSession::State {
   KvCache cache;
   RopeTable rope;
   AlignedFloats hidden, normed, qkv, attended, inner, logits;
-  AlignedFloats
-      pending;  // [capacity, hidden]: states after exit_layer of the positions from length to early_length
+  std::vector<AlignedFloats> scratch;  // of attention, one for each thread of the pool
+  // [capacity, hidden]: states after exit_layer of the positions from length to early_length
+  AlignedFloats pending;
   PassCost cost;
 };
 
