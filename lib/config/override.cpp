@@ -7,6 +7,7 @@
 #include <fmt/format.h>
 
 #include "base/error.hpp"
+#include "base/text.hpp"
 
 namespace dynexec::config_detail {
 namespace {
@@ -34,7 +35,7 @@ std::vector<Step> parse_steps(const std::string& path, const std::string& place)
     const std::size_t end = std::min(path.find_first_of(".[", at), path.size());
     steps.push_back({path.substr(at, end - at)});
     const std::string& name = steps.back().name;
-    if (name.empty() || name.find_first_of("] \t\r\n") != std::string::npos) {
+    if (name.empty() || name.size() > max_key_bytes || name.find_first_of("] \t\r\n") != std::string::npos) {
       refuse(place, fmt::format("`{}` is not a path of keys", path), form_hint);
     }
     at = end;
@@ -139,6 +140,9 @@ void remove(Value& parent, const Step& step, const Place& place) {
 
 void apply_override(Value& root, const std::string& text, Budget& budget) {
   const Place place{std::make_shared<const std::string>("--set " + text), 0, 0};
+  for (std::size_t i = 0; i < text.size(); i += utf8_length(text, i)) {
+    if (utf8_length(text, i) == 0) refuse(place.text(), "an override that is not UTF-8", "type it in UTF-8");
+  }
   const std::size_t equals = text.find('=');
   if (equals == std::string::npos) refuse(place.text(), "an override without `=`", form_hint);
   const std::vector<Step> steps = parse_steps(text.substr(0, equals), place.text());

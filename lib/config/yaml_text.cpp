@@ -68,8 +68,6 @@ void check_one_document(std::string_view text, const Places& places) {
   }
 }
 
-constexpr std::size_t max_key_bytes = 256;
-
 [[noreturn]] void refuse_reference(const Place& place) {
   refuse(place, "an anchor or alias (`&name`, `*name`)",
          "configs share settings by `extends: file.yaml`; quote a text that begins with & or *");

@@ -16,6 +16,7 @@ struct Budget {
 
 inline constexpr std::size_t max_file_bytes = std::size_t{1} << 20;
 inline constexpr std::size_t max_depth = 64;
+inline constexpr std::size_t max_key_bytes = 256;
 
 // One document. Refused with Error(config) and a place: text over 1 MiB, NUL, malformed UTF-8, a second
 // document, anything behind the document, anchors, aliases, tags, duplicate and non-scalar keys, merge keys,

@@ -75,6 +75,11 @@ TEST_CASE("malformed overrides are named") {
   }
 }
 
+TEST_CASE("keys of overrides are held to the rules of keys in files") {
+  check_usage("a.\xff=1", "an override that is not UTF-8", "type it in UTF-8");
+  CHECK_THROWS_AS(parse(text, {std::string(257, 'k') + "=1"}), Error);
+}
+
 TEST_CASE("paths that lead nowhere") {
   check_usage("paths.2.length=1", "`paths` has no item 2",
               "it has 2 items, counted from 0: write an index up to 1");
