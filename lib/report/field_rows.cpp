@@ -88,6 +88,7 @@ std::vector<Field<SummaryRow>> summary_fields() {
       .figure("ttft_ms_mean", "ms", "mean time to first token", DYNEXEC_MEMBER(ttft_ms_mean))
       .figure("tpot_ms_mean", "ms", "mean time per output token after the first",
               DYNEXEC_MEMBER(tpot_ms_mean))
+      .figure("prefill_ms_mean", "ms", "mean time to process the prompt", DYNEXEC_MEMBER(prefill_ms_mean))
       .figure("speedup", "", "geometric mean over samples of the baseline's latency over this path's",
               DYNEXEC_MEMBER(speedup))
       .figure("speedup_total", "", "total time of the baseline over total time of this path",
