@@ -78,7 +78,7 @@ int doctor(const DoctorArgs& args) {
     table.rows.push_back({{key}, {text}});
   }
   std::string text = format == Format::md ? render_markdown_table(table) : render_text_table(table, stdout_style());
-  for (const std::string& problem : json["problems"]) text += "note: " + problem + "\n";
+  for (const Json& problem : json["problems"]) text += "note: " + problem.get<std::string>() + "\n";
   print(text);
   return 0;
 }

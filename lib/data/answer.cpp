@@ -38,6 +38,29 @@ bool numeric(std::string_view text) {
   return any;
 }
 
+std::string_view last_line(std::string_view text) {
+  const std::string_view body = trim(text);
+  const std::size_t line = body.rfind('\n');
+  return trim(line == std::string_view::npos ? body : body.substr(line + 1));
+}
+
+// The last run of letters and digits for which `wanted` holds.
+template <class Predicate>
+std::string_view last_word(std::string_view text, const Predicate& wanted) {
+  const auto inside = [&](std::size_t at) { return std::isalnum(static_cast<unsigned char>(text[at])) != 0; };
+  for (std::size_t end = text.size(); end > 0;) {
+    if (!inside(end - 1)) {
+      --end;
+      continue;
+    }
+    std::size_t begin = end;
+    while (begin > 0 && inside(begin - 1)) --begin;
+    if (const auto word = text.substr(begin, end - begin); wanted(word)) return word;
+    end = begin;
+  }
+  return {};
+}
+
 }  // namespace
 
 std::string final_answer(std::string_view text) {
@@ -47,9 +70,7 @@ std::string final_answer(std::string_view text) {
     return std::string(trim(rest.substr(0, rest.find('\n'))));
   }
   if (const std::string_view number = last_number(text); !number.empty()) return std::string(number);
-  const std::string_view body = trim(text);
-  const std::size_t line = body.rfind('\n');
-  return std::string(trim(line == std::string_view::npos ? body : body.substr(line + 1)));
+  return std::string(last_line(text));
 }
 
 std::string normalise_answer(std::string_view answer) {
@@ -76,8 +97,26 @@ std::string normalise_answer(std::string_view answer) {
 }
 
 bool answers_match(std::string_view output, std::string_view reference) {
-  const std::string wanted = normalise_answer(final_answer(reference));
-  return !wanted.empty() && normalise_answer(final_answer(output)) == wanted;
+  const std::string wanted = normalise_answer(reference);
+  if (wanted.empty()) return false;
+  const std::string_view marked = trim(reference);
+  if (output.rfind("####") != std::string_view::npos || numeric(wanted)) {
+    return normalise_answer(final_answer(output)) == wanted;
+  }
+  if (marked.size() == 1 && marked[0] >= 'A' && marked[0] <= 'F') {
+    return last_word(output, [](std::string_view word) { return word.size() == 1 && word[0] >= 'A' && word[0] <= 'F'; }) ==
+           marked;
+  }
+  if (wanted == "yes" || wanted == "no") {
+    const auto is_verdict = [](std::string_view word) {
+      const std::string lower = normalise_answer(word);
+      return lower == "yes" || lower == "no";
+    };
+    return normalise_answer(last_word(output, is_verdict)) == wanted;
+  }
+  const std::string line = normalise_answer(last_line(output));
+  if (!line.ends_with(wanted)) return false;
+  return line.size() == wanted.size() || !std::isalnum(static_cast<unsigned char>(line[line.size() - wanted.size() - 1]));
 }
 
 }  // namespace dynexec

@@ -13,7 +13,9 @@ std::string final_answer(std::string_view text);
 // Lower case, blanks collapsed, a final stop, currency signs and thousands separators dropped, "7.0" equal to "7".
 std::string normalise_answer(std::string_view answer);
 
-// 1 when the final answers are equal after normalisation. An empty answer matches nothing.
+// Whether the output's final answer is `reference` after normalisation. After "####" exactly it must stand there. Free
+// text is searched for the last thing of the reference's kind: a number, a choice's letter (A to F), yes or no; any
+// other reference must end the last line. An empty reference matches nothing.
 bool answers_match(std::string_view output, std::string_view reference);
 
 }  // namespace dynexec

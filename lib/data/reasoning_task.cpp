@@ -93,7 +93,7 @@ ReasoningTask::ReasoningTask(const ReasoningOptions& options) {
 std::vector<Score> ReasoningTask::score(const Sample& sample, const Outcome& outcome) const {
   const auto& input = std::any_cast<const TextInput&>(sample.input);
   const auto& output = std::any_cast<const TextOutput&>(outcome.output);
-  return {{"exact_match", answers_match(output.text, "#### " + input.reference) ? 1.0 : 0.0}};
+  return {{"exact_match", answers_match(output.text, input.reference) ? 1.0 : 0.0}};
 }
 
 }  // namespace dynexec

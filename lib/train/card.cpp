@@ -47,6 +47,7 @@ std::string model_card(const TrainOptions& options, const LlamaModule& module, c
   text += "\n## Training\n\n| | |\n|---|---|\n";
   text += fmt::format("| texts | reasoning task, split `train`, seed {}; families {}; difficulties {} |\n", problems.seed,
                       list(problems.families), list(problems.difficulties));
+  if (!options.start_from.empty()) text += fmt::format("| weights at the start | {} |\n", options.start_from);
   text += fmt::format("| tokens seen | {} (questions included, padding not) |\n", figures.tokens);
   text += fmt::format("| steps, padded tokens a batch | {} of {}, at most {} |\n", figures.steps, options.optimiser.steps,
                       options.text.batch_tokens);

@@ -136,6 +136,18 @@ LlamaModule LlamaModule::from_folder(const std::filesystem::path& path) {
   return module;
 }
 
+void LlamaModule::copy_from(const LlamaModule& other) {
+  const c10::NoGradGuard no_grad;
+  const auto same = [&](std::size_t i) { return parameters_[i].second.sizes() == other.parameters_[i].second.sizes(); };
+  bool fits = parameters_.size() == other.parameters_.size();
+  for (std::size_t i = 0; fits && i < parameters_.size(); ++i) fits = same(i);
+  if (!fits || shape_.heads != other.shape_.heads) {
+    throw Error(ErrorKind::config, "the weights to start from belong to a network of another shape", "start_from",
+                "give both configs the same model section and tokenizer");
+  }
+  for (std::size_t i = 0; i < parameters_.size(); ++i) parameters_[i].second.copy_(other.parameters_[i].second);
+}
+
 void LlamaModule::list_parameters() {
   parameters_ = {{"embedding", embedding_}, {"final_norm", final_norm_}};
   for (std::size_t i = 0; i < layers_.size(); ++i) {

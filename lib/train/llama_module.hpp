@@ -33,6 +33,8 @@ class LlamaModule {
   LlamaModule(const LlamaShape& shape, std::uint64_t seed);
   // Weights of an exported folder, without gradients (a teacher).
   static LlamaModule from_folder(const std::filesystem::path& folder);
+  // Takes over the weights of a module of the same shape. Error(config) for another shape.
+  void copy_from(const LlamaModule& other);
 
   // ids: [batch, time] int64. Products run in bf16 when `bf16`; residual stream, norms and attention stay fp32.
   // exit_layer 0: no early state.

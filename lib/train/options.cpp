@@ -77,6 +77,7 @@ TrainOptions read_train_options(const Node& root, const std::string& config_path
   options.threads = static_cast<int>(root.get_int("threads", options.threads, 0, 1024));
   options.precision = root.get_choice("precision", options.precision, {"auto", "fp32", "bf16"});
   options.shape = read_shape(root.section("model"));
+  options.start_from = root.get_string("start_from", "");
   options.text = read_text(root.section("text"));
   options.optimiser = read_optimiser(root.section("optimiser"));
   const Node exit = root.section("early_exit");
@@ -143,7 +144,7 @@ std::string fingerprint_of(const TrainOptions& options, const std::string& token
   all += fmt::format(" {} {} {} {} {} {} {} {} {}", optimiser.steps, optimiser.learning_rate, optimiser.final_share,
                      optimiser.warmup, optimiser.weight_decay, optimiser.beta1, optimiser.beta2, optimiser.epsilon,
                      optimiser.clip);
-  all += fmt::format(" {} {} {} {}", distil.teacher, distil.start, distil.weight, distil.temperature);
+  all += fmt::format(" {} {} {} {} {}", options.start_from, distil.teacher, distil.start, distil.weight, distil.temperature);
   return sha256_hex(all + tokenizer_json);
 }
 

@@ -48,6 +48,7 @@ struct TrainOptions {
   int threads = 1;           // 0: leave the library's setting
   std::string precision = "auto";  // fp32, bf16, auto: bf16 when a probe finds it faster
   LlamaShape shape;          // vocab follows the tokenizer
+  std::string start_from;    // model folder whose weights the run starts with; "": seeded random weights
   std::int64_t exit_layer = 0;     // 0: no early-exit loss
   double exit_weight = 0.2;
   TextOptions text;

@@ -68,6 +68,7 @@ class Run {
         optimiser_(module_.parameters(), options.optimiser),
         bf16_(choose_bf16(options.precision, shape, options.text.batch_tokens)),
         work_(options.work) {
+    if (!options.start_from.empty()) module_.copy_from(LlamaModule::from_folder(options.start_from));
     if (!options.distil.teacher.empty()) {
       teacher_.emplace(LlamaModule::from_folder(options.distil.teacher));
       if (teacher_->shape().vocab != shape.vocab) {
