@@ -8,6 +8,7 @@
 #include "base/error.hpp"
 #include "data/bpe_bytes.hpp"
 #include "data/tokenizer_unicode.hpp"
+#include "data/tokenizer_unicode_late.hpp"
 
 namespace dynexec {
 namespace {
@@ -48,6 +49,26 @@ class NormalForm : public Normalizer {
 
   void apply(std::string& text, bool&) const override {
     if (is_ascii(text)) return;  // every form leaves ASCII as it is
+    std::string result;
+    result.reserve(text.size());
+    std::size_t done = 0;
+    for (std::size_t at = 0; at < text.size();) {
+      const CodePoint c = decode_utf8(text, at);
+      if (is_late_for_normal_forms(
+              c.value)) {  // neither composes nor moves: what is around it normalises on its own
+        append_form(std::string_view(text).substr(done, at - done), result);
+        result.append(text, at, c.bytes);
+        done = at + c.bytes;
+      }
+      at += c.bytes;
+    }
+    append_form(std::string_view(text).substr(done), result);
+    text = std::move(result);
+  }
+
+ private:
+  void append_form(std::string_view text, std::string& out) const {
+    if (text.empty()) return;
     utf8proc_uint8_t* mapped = nullptr;
     const utf8proc_ssize_t size = utf8proc_map(reinterpret_cast<const utf8proc_uint8_t*>(text.data()),
                                                static_cast<utf8proc_ssize_t>(text.size()), &mapped, options_);
@@ -55,11 +76,10 @@ class NormalForm : public Normalizer {
       throw Error(ErrorKind::data, std::string("the text cannot be normalised: ") + utf8proc_errmsg(size),
                   "tokenizer", "shorten the text");
     }
-    text.assign(reinterpret_cast<const char*>(mapped), static_cast<std::size_t>(size));
+    out.append(reinterpret_cast<const char*>(mapped), static_cast<std::size_t>(size));
     std::free(mapped);
   }
 
- private:
   static bool is_ascii(const std::string& text) {
     unsigned char bits = 0;
     for (const char c : text) bits = static_cast<unsigned char>(bits | static_cast<unsigned char>(c));
@@ -117,7 +137,7 @@ class StripAccents : public Normalizer {
     result.reserve(text.size());
     for (std::size_t at = 0; at < text.size();) {
       const CodePoint c = decode_utf8(text, at);
-      if (!is_nonspacing_mark(c.value)) {
+      if (!is_accent(c.value)) {
         result.append(text, at, c.bytes);
       } else if (at == 0) {
         at_start = false;

@@ -12,7 +12,10 @@ namespace {
 // GPT-2's words: contractions, letters, digits or other marks with one space before them, and runs of blanks.
 constexpr const char* kGpt2Words =
     R"('s|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+)";
-constexpr const char* kWordsOrMarks = R"([\w\x{200c}\x{200d}]+|[^\w\s\x{200c}\x{200d}]+)";
+// Words and runs of other marks. Word characters are not quite those of \w in patterns.
+#define DYNEXEC_WORD R"(\p{Alphabetic}\p{M}\p{Nd}\p{Pc}\x{200c}\x{200d})"
+constexpr const char* kWordsOrMarks = "[" DYNEXEC_WORD "]+|[^" DYNEXEC_WORD R"(\s]+)";
+#undef DYNEXEC_WORD
 
 class PatternSplit : public PreTokenizer {
  public:

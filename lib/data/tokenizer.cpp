@@ -116,7 +116,7 @@ class PipelineTokenizer : public Tokenizer {
 
   const std::string* token_of(std::int32_t id) const {
     const AddedToken* added = added_.find(id);
-    return added != nullptr ? &added->content : model_->vocabulary().token_of(id);
+    return added != nullptr ? &added->text : model_->vocabulary().token_of(id);
   }
 
   void flush(Walk& walk) const {

@@ -104,7 +104,10 @@ AddedVocabulary::AddedVocabulary(std::vector<AddedToken> tokens, const Vocabular
   const auto fail = [&](const std::string& what) {
     throw Error(ErrorKind::model, what, where, "the file is damaged; download it again");
   };
-  for (const AddedToken& token : tokens_) {
+  for (AddedToken& token : tokens_) {
+    token.text = token.content;
+    bool at_start = true;
+    if (token.normalized && normalizer != nullptr) normalizer->apply(token.text, at_start);
     const std::int32_t known = model.id_of(token.content);
     const std::string* occupant = model.token_of(token.id);
     if (known >= 0 ? known != token.id : occupant != nullptr) {
@@ -123,14 +126,7 @@ AddedVocabulary::AddedVocabulary(std::vector<AddedToken> tokens, const Vocabular
   for (const bool special : {true, false}) {
     for (const AddedToken& token : tokens_) {
       if (token.special != special) continue;
-      if (!token.normalized) {
-        raw_.add(token.content, &token);
-        continue;
-      }
-      std::string content = token.content;
-      bool at_start = true;
-      if (normalizer != nullptr) normalizer->apply(content, at_start);
-      normalized_.add(content, &token);
+      (token.normalized ? normalized_ : raw_).add(token.text, &token);
     }
   }
 }

@@ -16,6 +16,7 @@ namespace dynexec {
 struct AddedToken {
   std::int32_t id = 0;
   std::string content;
+  std::string text;          // what decoding starts from: the content, normalised when `normalized`
   bool single_word = false;  // only between characters that are not word characters
   bool lstrip = false;       // takes the blanks on its left
   bool rstrip = false;       // takes the blanks on its right

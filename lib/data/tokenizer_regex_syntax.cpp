@@ -13,7 +13,8 @@ namespace dynexec {
 namespace {
 
 constexpr std::string_view kSpace = R"(\p{White_Space})", kNotSpace = R"(\P{White_Space})";
-constexpr std::string_view kWordItems = R"(\p{Alphabetic}\p{M}\p{Nd}\p{Pc})";
+// Of the superscripts and fractions, Latin-1's alone are word characters here.
+constexpr std::string_view kWordItems = R"(\p{Alphabetic}\p{M}\p{Nd}\p{Pc}\x{b2}\x{b3}\x{b9}\x{bc}-\x{be})";
 constexpr std::string_view kHexItems = "0-9a-fA-F";
 
 bool is_digit(char c) {

@@ -6,6 +6,7 @@
 
 #include "base/text.hpp"
 #include "data/tokenizer_regex.hpp"
+#include "data/tokenizer_unicode_late.hpp"
 
 namespace dynexec {
 namespace {
@@ -107,12 +108,15 @@ bool is_punctuation(char32_t value) {
     return (value >= '!' && value <= '/') || (value >= ':' && value <= '@') ||
            (value >= '[' && value <= '`') || (value >= '{' && value <= '~');
   }
+  if (value == 0x166d || value == 0x111c9) return true;  // until Unicode 12 and 11
   const utf8proc_category_t kind = category(value);
-  return kind >= UTF8PROC_CATEGORY_PC && kind <= UTF8PROC_CATEGORY_PO;
+  return kind >= UTF8PROC_CATEGORY_PC && kind <= UTF8PROC_CATEGORY_PO && !is_late_punctuation(value);
 }
 
-bool is_nonspacing_mark(char32_t value) {
-  return category(value) == UTF8PROC_CATEGORY_MN;
+bool is_accent(char32_t value) {
+  if (value == 0x1cf2 || value == 0x1cf3) return true;  // until Unicode 12
+  const utf8proc_category_t kind = category(value);
+  return kind >= UTF8PROC_CATEGORY_MN && kind <= UTF8PROC_CATEGORY_ME && !is_late_for_normal_forms(value);
 }
 
 bool is_word(char32_t value) {
@@ -120,7 +124,7 @@ bool is_word(char32_t value) {
     return value == '_' || (value >= '0' && value <= '9') || (value >= 'a' && value <= 'z') ||
            (value >= 'A' && value <= 'Z');
   }
-  static const Regex word(R"(\A[\w\x{200c}\x{200d}])", "word characters");
+  static const Regex word(R"(\A[\p{Alphabetic}\p{M}\p{Nd}\p{Pc}\x{200c}\x{200d}])", "word characters");
   std::string text;
   append_utf8(text, value);
   return word.find(text, 0).has_value();

@@ -34,10 +34,10 @@ bool is_valid_utf8(std::string_view text);
 // Every maximal ill-formed part becomes one U+FFFD (Unicode 3.9, "substitution of maximal subparts").
 std::string replace_invalid_utf8(std::string_view text);
 
-bool is_white_space(char32_t value);      // White_Space
-bool is_numeric(char32_t value);          // Nd, Nl, No
-bool is_punctuation(char32_t value);      // P*, and the ASCII symbols
-bool is_nonspacing_mark(char32_t value);  // Mn
-bool is_word(char32_t value);             // what \w matches: Alphabetic, M, Nd, Pc, Join_Control
+bool is_white_space(char32_t value);  // White_Space
+bool is_numeric(char32_t value);      // Nd, Nl, No
+bool is_punctuation(char32_t value);  // P* and the ASCII symbols, as the reference library knows them
+bool is_accent(char32_t value);       // M*, as the reference library knows them
+bool is_word(char32_t value);         // Alphabetic, M, Nd, Pc, Join_Control
 
 }  // namespace dynexec

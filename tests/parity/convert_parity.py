@@ -150,7 +150,7 @@ def same_tokens(checker, name, tokenizer_bin, folder, texts, probe):
         checker.skip(f"{name}: our tokenizer", f"{probe} is not built")
         return
     done = subprocess.run([probe, folder], input=json.dumps(texts), capture_output=True, text=True, timeout=300)
-    rows = [json.loads(line) for line in done.stdout.splitlines()][1:]
+    rows = [json.loads(line) for line in done.stdout.split("\n")[:-1]][1:]
     wrong = [text for text, ids, row in zip(texts, wanted, rows) if row.get("ids_special") != ids]
     checker.check(f"{name}: our tokenizer", len(rows) == len(texts) and not wrong,
                   f"{done.stderr} {len(rows)} rows, {len(wrong)} differ, first {wrong[:1]!r:.300}")
