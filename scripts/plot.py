@@ -29,9 +29,9 @@ COLOURS = ["#0072b2", "#d55e00", "#009e73", "#cc79a7", "#56b4e9", "#e69f00", "#0
 
 def number(row, column):
     """The figure in that column, NaN when it is missing."""
-    text = row.get(column) or ""
+    text = row.get(column)
     try:
-        return float(text)
+        return float(text) if text else math.nan
     except ValueError:
         sys.exit(f"error: {row['_file']}: column {column} holds {text!r}, which is no number\n"
                  "  hint: give summary.csv files that dynexec wrote")

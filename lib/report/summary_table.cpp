@@ -124,13 +124,18 @@ std::vector<std::string> summary_notes(std::span<const SummaryRow> rows) {
     for (const auto& reason : row.invalid_reasons)
       notes.push_back(fmt::format("({}) {} is not valid: {}", number, row.path, reason));
   }
+  // What the reasons above say already is not said twice.
+  const auto is_told = [](const SummaryRow& row, const char* word) {
+    return std::any_of(row.invalid_reasons.begin(), row.invalid_reasons.end(),
+                       [word](const auto& reason) { return reason.find(word) != std::string::npos; });
+  };
   for (const auto& row : rows)
-    if (row.failed_rows > 0)
+    if (row.failed_rows > 0 && !is_told(row, "failed"))
       notes.push_back(
           fmt::format("{}: {} of {} rows failed and are in no figure; samples.csv has their errors", row.path,
                       row.failed_rows, row.rows));
   for (const auto& row : rows)
-    if (row.disturbed_rows > 0)
+    if (row.disturbed_rows > 0 && !is_told(row, "disturbed"))
       notes.push_back(fmt::format("{}: {} of {} rows were disturbed by other work on the machine", row.path,
                                   row.disturbed_rows, row.rows));
   return notes;

@@ -128,12 +128,18 @@ def stop(process, number):
 KILL, INTERRUPT = signal.SIGKILL, signal.SIGINT
 
 
+# The tiny config's measured rows: 12 prompts, of which 2 are kept for calibration.
+PATHS, SAMPLES, REPETITIONS = ("base", "draft", "lookup"), 10, 3
+ROWS = len(PATHS) * SAMPLES * REPETITIONS
+
+
 def tiny_config(folder, **changes):
     """A config on the tiny models of tiny_model.make, small enough for a second or two. Returns its path."""
     from tiny_model import make  # needs packages that the command-line tests do not
     models = make(folder)
     prompts = folder / "prompts.txt"
-    prompts.write_text("".join(f"sample {n}: the quick brown fox jumps over fox {n}\n" for n in range(12)))
+    prompts.write_text("".join(f"sample {n}: the quick brown fox jumps over fox {n}\n"
+                               for n in range(SAMPLES + 2)))
     config = {
         "name": "tiny",
         "experiment": "speculative",
@@ -146,11 +152,11 @@ def tiny_config(folder, **changes):
             {"name": "draft", "method": "speculative", "drafter": "model", "policy": "constant", "length": 3},
             {"name": "lookup", "method": "speculative", "drafter": "prompt_lookup", "policy": "constant", "length": 3},
         ],
-        "bench": {"repetitions": 3, "warmup_max": 2, "seed": 5},
+        "bench": {"repetitions": REPETITIONS, "warmup_max": 2, "seed": 5},
     }
     for key, value in changes.items():
         if isinstance(value, dict):
-            config[key].update(value)
+            config.setdefault(key, {}).update(value)
         else:
             config[key] = value
     path = folder / "tiny.yaml"

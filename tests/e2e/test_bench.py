@@ -1,8 +1,10 @@
 """A run from config to files, in every format, and the conditions on it."""
 
+import itertools
 import json
 
-from frame import bench, check, dynexec, environment, row_keys, rows, rows_of, run_folder, tiny_config
+from frame import (PATHS, REPETITIONS, SAMPLES, bench, check, dynexec, environment, row_keys, rows, rows_of, run_folder,
+                   tiny_config)
 
 SAMPLE_COLUMNS = """config path sample repetition seed latency_ms cpu_ms ttft_ms tpot_ms tokens quality disturbed
 error""".split()
@@ -16,13 +18,13 @@ def test_a_run_leaves_complete_files(folder):
     printed = bench(tiny_config(folder), out, "--format", "csv").ok().out
     run = run_folder(out)
     samples, summary = rows(run / "samples.csv"), rows(run / "summary.csv")
-    check(row_keys(run / "samples.csv") == sorted((path, sample, repetition) for path in ("base", "draft", "lookup")
-                                                  for sample in range(12) for repetition in range(3)), "rows are missing")
+    check(row_keys(run / "samples.csv") == sorted(itertools.product(PATHS, range(SAMPLES), range(REPETITIONS))),
+          "rows are missing")
     for column in SAMPLE_COLUMNS:
         check(column in samples[0], f"samples.csv has no column {column}")
     for column in SUMMARY_COLUMNS:
         check(column in summary[0], f"summary.csv has no column {column}")
-    check([row["path"] for row in summary] == ["base", "draft", "lookup"], "paths of the summary")
+    check([row["path"] for row in summary] == list(PATHS), "paths of the summary")
     check(rows_of(printed) == summary, "--format csv prints something else than summary.csv")
     check(float(summary[0]["speedup"]) == 1, "the baseline's speed-up is not 1")
     for row in samples:
@@ -31,7 +33,7 @@ def test_a_run_leaves_complete_files(folder):
         check(row["equal_to_baseline"] == ("" if row["path"] == "base" else "1"), f"other tokens than the baseline: {row}")
     for row in summary:
         check(float(row["speedup_ci_low"]) <= float(row["speedup"]) <= float(row["speedup_ci_high"]), f"interval of {row}")
-        check(row["latency_ms_p99"] == "", "a 99th percentile of 12 samples")
+        check(row["latency_ms_p99"] == "", "a 99th percentile of a few samples")
     environment_file = json.loads((run / "environment.json").read_text())
     check(environment_file["cpu"]["model"] and environment_file["threads"]["used"] == 1, "environment.json is poor")
     check(json.loads((run / "state.json").read_text())["state"] == "done", "state.json does not say done")
@@ -48,7 +50,7 @@ def test_output_formats(folder):
         check(part in table.out, f"the table has no {part!r}:\n{table.out}")
     check("\x1b" not in table.out, "colour without a terminal")
     records = json.loads(bench(config, out, "--resume", "--format", "json").ok().out)
-    check([record["path"] for record in records] == ["base", "draft", "lookup"], "paths in JSON")
+    check([record["path"] for record in records] == list(PATHS), "paths in JSON")
     check(records[1]["speedup"] > 0 and records[0]["acceptance_rate"] is None, "types in JSON")
     markdown = bench(config, out, "--resume", "--format", "md").ok().out
     check("| path |" in markdown and "|---" in markdown, f"no Markdown table:\n{markdown}")
@@ -74,7 +76,7 @@ def test_fail_if(folder):
     config, out = tiny_config(folder), folder / "out"
     bench(config, out).ok()
     bench(config, out, "--resume", "--fail-if", "speedup(draft) > 0").exits(3).says("speedup")
-    bench(config, out, "--resume", "--fail-if", "speedup(draft) <= 0", "--fail-if", "samples(*) != 12").exits(0)
+    bench(config, out, "--resume", "--fail-if", "speedup(draft) <= 0", "--fail-if", f"samples(*) != {SAMPLES}").exits(0)
     bench(config, out, "--resume", "--fail-if", "speedup(darft) < 1").exits(2).one_error().says("draft")
     bench(config, out, "--resume", "--fail-if", "speedpu(draft) < 1").exits(2).one_error().says("speedup")
     bench(config, out, "--resume", "--fail-if", "speedup < 1").exits(2).one_error()

@@ -2,11 +2,16 @@
 
 import json
 
-from frame import (INTERRUPT, KILL, bench, check, row_keys, run_folder, start, stop, tiny_config, wait_for)
+from frame import (INTERRUPT, KILL, REPETITIONS, ROWS, bench, check, row_keys, run_folder, start, stop,
+                   tiny_config, wait_for)
+
+
+LONG_REPETITIONS = 30
+LONG_ROWS = ROWS // REPETITIONS * LONG_REPETITIONS
 
 
 def long_config(folder):
-    return tiny_config(folder, bench={"repetitions": 30, "warmup_max": 1})
+    return tiny_config(folder, bench={"repetitions": LONG_REPETITIONS, "warmup_max": 1})
 
 
 def measured(out):
@@ -50,7 +55,7 @@ def test_ctrl_c_exits_130_and_resumes(folder):
     kept = measured(out)
     check(kept >= 20, "rows are gone")
     bench(config, out, "--resume").ok()
-    check(len(row_keys(run_folder(out) / "samples.csv")) == 3 * 12 * 30, "rows are missing after the resume")
+    check(len(row_keys(run_folder(out) / "samples.csv")) == LONG_ROWS, "rows are missing after the resume")
 
 
 def test_a_torn_last_line_is_mended(folder):
@@ -62,7 +67,7 @@ def test_a_torn_last_line_is_mended(folder):
     partial.write_bytes(partial.read_bytes()[:-25])
     bench(config, out, "--resume").ok()
     keys = row_keys(run_folder(out) / "samples.csv")
-    check(len(keys) == len(set(keys)) == 3 * 12 * 30, "rows are missing or doubled")
+    check(len(keys) == len(set(keys)) == LONG_ROWS, "rows are missing or doubled")
 
 
 def test_damage_inside_the_file_is_refused(folder):

@@ -54,6 +54,15 @@ TEST_CASE("the table shows what a decision needs, and why a row may not be quote
   CHECK(!has(text, "oracle"));  // no path has one
 }
 
+TEST_CASE("what makes a row invalid is not noted a second time") {
+  auto all = rows();
+  all[2].invalid_reasons = {"7 of 192 rows were disturbed by other work on the machine; run again"};
+  const auto text = render_summary(all, Format::table, {0, false});
+  const auto first = text.find("7 of 192 rows");
+  CHECK(first != std::string::npos);
+  CHECK(text.find("7 of 192 rows", first + 1) == std::string::npos);
+}
+
 TEST_CASE("columns line up") {
   const auto all = lines(render_summary(rows(), Format::table, {0, false}));
   const auto& head = all[2];
