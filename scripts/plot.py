@@ -155,7 +155,7 @@ def against_quality(figure, rows):
 
 
 def against_key(figure, rows, key, curve_key):
-    """Speed-up against a swept key, a curve for each path and value of curve_key."""
+    """Speed-up against a swept key, a curve for each path and value of curve_key (of all other keys without one)."""
     for wanted in filter(None, (key, curve_key)):
         if wanted not in rows[0]:
             sys.exit(f"error: {rows[0]['_file']} has no column {wanted}\n"
@@ -170,9 +170,10 @@ def against_key(figure, rows, key, curve_key):
         names = list(dict.fromkeys(row[key] for row in dynamic))
         places = {name: place for place, name in enumerate(names)}
         axes.set_xticks(range(len(names)), names)
+    others = [curve_key] if curve_key else [other for other in rows[0]["_keys"] if other != key]
     curves = {}
     for row in dynamic:
-        curves.setdefault((row["path"], row[curve_key] if curve_key else ""), []).append(row)
+        curves.setdefault((row["path"], ", ".join(row[other] for other in others)), []).append(row)
     several_paths = len({path for path, _ in curves}) > 1
     for index, ((path, value), points) in enumerate(curves.items()):
         points.sort(key=lambda row: places[row[key]])
@@ -185,7 +186,7 @@ def against_key(figure, rows, key, curve_key):
     axes.set_xlabel(key)
     axes.set_ylabel("speed-up over the baseline")
     speedup_axis(axes, dynamic, "y")
-    axes.legend(title=curve_key or None, loc="upper left", bbox_to_anchor=(1.01, 1), frameon=False, fontsize=8)
+    axes.legend(title=", ".join(others) or None, loc="upper left", bbox_to_anchor=(1.01, 1), frameon=False, fontsize=8)
 
 
 def main():

@@ -61,7 +61,7 @@ build_or_count() {
 
 wanted() { case " ${stages[*]} " in *" $1 "*) return 0 ;; *) return 1 ;; esac; }
 
-# Targets of the unit tests of the rooms named, or of all rooms.
+# Targets of the unit tests of all rooms.
 unit_targets() {
   local folder
   for folder in tests/unit/*/; do
@@ -103,6 +103,12 @@ run_tsan() {
     '--source-file=*thread_pool*'
 }
 
+# Whether clang++ is here with libFuzzer, which some systems package apart.
+has_fuzzer() {
+  printf 'extern "C" int LLVMFuzzerTestOneInput(const char*, unsigned long) { return 0; }\n' |
+    clang++ -x c++ -fsanitize=fuzzer,address -o .cache/fuzzer-check - 2>/dev/null
+}
+
 run_fuzz() {
   local source name corpus targets=() seconds=${DYNEXEC_FUZZ_SECONDS:-20}
   for source in tests/fuzz/fuzz_*.cpp; do targets+=("$(basename "$source" .cpp)"); done
@@ -134,9 +140,8 @@ run_parity() {
 }
 
 start=$SECONDS
-test_packages=("${packages[@]}")
-if wanted fuzz; then test_packages+=(clang); fi
-ensure_packages "${test_packages[@]}"
+ensure_packages "${packages[@]}"
+if wanted fuzz && ! has_fuzzer; then ensure_packages clang libclang-rt-dev; fi
 check_tools
 ensure_venv scripts/requirements-test.txt
 step "configure" configure release || exit 1
