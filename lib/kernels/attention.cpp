@@ -175,7 +175,8 @@ void KvCache::write(std::int64_t layer, std::int64_t head, std::int64_t position
 }
 
 std::int64_t attention_scratch(const KvCache& cache, std::int64_t heads) {
-  return Block::floats(cache, block_tokens(heads) * heads);
+  // A share of the heads may fill a block with more rows than all heads together do (4 x 5 rows, but 12 x 2).
+  return Block::floats(cache, std::max(kBlockRows, heads));
 }
 
 void attend(const KvCache& cache, std::int64_t layer, std::int64_t kv_head, const AttentionRows& request,

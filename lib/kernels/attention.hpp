@@ -48,7 +48,7 @@ struct AttentionRows {
   float scale = 1;          // of the scores, usually 1 / sqrt(head_dim)
 };
 
-// Floats of scratch memory that attend() needs for `heads` heads at a time.
+// Floats of scratch memory that attend() needs for up to `heads` heads at a time.
 std::int64_t attention_scratch(const KvCache& cache, std::int64_t heads);
 
 // Runs on the calling thread. The result of a row is bitwise independent of the other rows.

@@ -1,9 +1,10 @@
 """Holds the decoder against transformers: logits and greedy tokens, every family, every kernel branch.
 
-Usage: decoder_parity.py PROBE   (PROBE: the built probe_models_decoder)
+Usage: decoder_parity.py --build BUILD [CASE...]   (BUILD/tests/probe_models_decoder)
 Ends with "N passed, N failed"; the exit status is non-zero on failure.
 """
 
+import argparse
 import json
 import os
 import subprocess
@@ -209,8 +210,12 @@ def real_model(checker):
 
 
 def main():
-    checker = Checker(sys.argv[1])
-    only = sys.argv[2:]
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--build", type=Path, default=Path("build"))
+    parser.add_argument("cases", nargs="*")
+    arguments = parser.parse_args()
+    checker = Checker(arguments.build / "tests" / "probe_models_decoder")
+    only = arguments.cases
     torch.set_num_threads(1)
     transformers.logging.set_verbosity_error()
     transformers.logging.disable_progress_bar()

@@ -1,13 +1,15 @@
 """Holds the warpers against transformers' logits processors, in the order that transformers' generate() uses.
 
-Usage: sampling_parity.py PROBE   (PROBE: the built probe_models_sampling)
+Usage: sampling_parity.py --build BUILD   (BUILD/tests/probe_models_sampling)
 Ends with "N passed, N failed"; the exit status is non-zero on failure.
 """
 
+import argparse
 import itertools
 import subprocess
 import sys
 import tempfile
+from pathlib import Path
 
 import numpy as np
 import torch
@@ -30,6 +32,9 @@ def reference(model, scores, history, setting):
 
 
 def main():
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--build", type=Path, default=Path("build"))
+    probe = parser.parse_args().build / "tests" / "probe_models_sampling"
     transformers.logging.set_verbosity_error()
     model = GPT2LMHeadModel(GPT2Config(vocab_size=64, n_embd=8, n_layer=1, n_head=1, n_positions=8))
     rng = np.random.default_rng(3)
@@ -41,7 +46,7 @@ def main():
         lines = [" ".join(map(str, [*setting, vocab, row, *history])) for setting, row, history in plan]
         with tempfile.NamedTemporaryFile() as source, tempfile.NamedTemporaryFile() as target:
             logits.tofile(source.name)
-            subprocess.run([sys.argv[1], source.name, target.name], input="\n".join(lines) + "\n", text=True, check=True)
+            subprocess.run([probe, source.name, target.name], input="\n".join(lines) + "\n", text=True, check=True)
             found = np.fromfile(target.name, dtype=np.float32).reshape(len(plan), vocab)
         for (setting, row, history), got in zip(plan, found):
             wanted = reference(model, logits[row], history, setting)
