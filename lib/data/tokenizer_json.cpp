@@ -6,6 +6,15 @@
 
 namespace dynexec {
 
+std::int64_t count_of(const nlohmann::json& value, std::int64_t most) {
+  if (value.is_number_unsigned()) {
+    return value.get<std::uint64_t>() <= static_cast<std::uint64_t>(most) ? value.get<std::int64_t>() : -1;
+  }
+  if (!value.is_number_integer()) return -1;
+  const auto number = value.get<std::int64_t>();
+  return number >= 0 && number <= most ? number : -1;
+}
+
 TokenizerPart::TokenizerPart(const nlohmann::json& node, std::string what, std::string where)
     : node_(node), what_(std::move(what)), where_(std::move(where)) {
   if (!node_.is_object()) fail(fmt::format("is {} where an object is needed", node_.type_name()));
@@ -53,11 +62,9 @@ bool TokenizerPart::flag_or(const char* key, bool fallback) const {
 }
 
 std::int64_t TokenizerPart::count(const char* key) const {
-  const nlohmann::json& value = member(key);
-  if (!value.is_number_unsigned() || value.get<std::uint64_t>() > 0x7fffffffu) {
-    fail(fmt::format("has a '{}' that is not a count", key));
-  }
-  return value.get<std::int64_t>();
+  const std::int64_t number = count_of(member(key), 0x7fffffff);
+  if (number < 0) fail(fmt::format("has a '{}' that is not a count", key));
+  return number;
 }
 
 std::int32_t TokenizerPart::token(const char* key) const {

@@ -13,6 +13,10 @@ namespace dynexec {
 inline constexpr std::int32_t kMaxTokenId = (1 << 24) - 1;
 inline constexpr std::size_t kMaxParts = 64;  // members of a Sequence
 
+// The number when `value` is an integer from 0 to `most`, else -1. Whether it is stored as signed does not
+// matter: a document that was built in memory has signed numbers where a parsed one has unsigned ones.
+std::int64_t count_of(const nlohmann::json& value, std::int64_t most);
+
 // One part, for example the normalizer; `what` is how errors call it ("normalizer Prepend").
 class TokenizerPart {
  public:

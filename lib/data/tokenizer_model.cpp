@@ -46,11 +46,12 @@ Vocabulary::Vocabulary(const TokenizerPart& part, const char* key) {
   const nlohmann::json& vocab = part.object(key);
   ids_.reserve(vocab.size());
   for (const auto& [token, id] : vocab.items()) {
-    if (!id.is_number_unsigned() || id.get<std::uint64_t>() > static_cast<std::uint64_t>(kMaxTokenId)) {
+    const std::int64_t number = count_of(id, kMaxTokenId);
+    if (number < 0) {
       part.fail(
           fmt::format("gives the token '{}' an id that is not a number from 0 to {}", token, kMaxTokenId));
     }
-    const auto index = id.get<std::size_t>();
+    const auto index = static_cast<std::size_t>(number);
     if (index >= tokens_.size()) tokens_.resize(index + 1, nullptr);
     const auto [slot, is_new] = ids_.emplace(token, static_cast<std::int32_t>(index));
     if (tokens_[index] != nullptr) {

@@ -11,10 +11,9 @@ void append_special(const TokenizerPart& part, const std::string& name, std::vec
   const TokenizerPart token(table.node().at(name), fmt::format("{} token '{}'", part.what(), name),
                             part.where());
   for (const nlohmann::json& id : token.list("ids")) {
-    if (!id.is_number_unsigned() || id.get<std::uint64_t>() > static_cast<std::uint64_t>(kMaxTokenId)) {
-      token.fail("has an id that is not a token id");
-    }
-    ids.push_back(id.get<std::int32_t>());
+    const std::int64_t number = count_of(id, kMaxTokenId);
+    if (number < 0) token.fail("has an id that is not a token id");
+    ids.push_back(static_cast<std::int32_t>(number));
   }
 }
 
@@ -41,10 +40,9 @@ PostProcessor read_template(const TokenizerPart& part) {
 // ["</s>", 2]
 std::int32_t read_token_pair(const TokenizerPart& part, const char* key) {
   const nlohmann::json& pair = part.list(key);
-  const bool sound = pair.size() == 2 && pair[0].is_string() && pair[1].is_number_unsigned() &&
-                     pair[1].get<std::uint64_t>() <= static_cast<std::uint64_t>(kMaxTokenId);
-  if (!sound) part.fail(fmt::format("has a '{}' that is not a token and its id", key));
-  return pair[1].get<std::int32_t>();
+  const std::int64_t id = pair.size() == 2 && pair[0].is_string() ? count_of(pair[1], kMaxTokenId) : -1;
+  if (id < 0) part.fail(fmt::format("has a '{}' that is not a token and its id", key));
+  return static_cast<std::int32_t>(id);
 }
 
 }  // namespace
