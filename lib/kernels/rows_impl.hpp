@@ -102,15 +102,45 @@ void scale(float* x, int64_t size, float factor) {
   for_vectors(size, [&](int64_t i, int n) { store_some(x + i, mul(load_some(x + i, n), f), n); });
 }
 
+// Adds up term(offset, lanes) over [0, size): four fp32 chains within a block of 32 vectors, double precision
+// between blocks. Lanes outside the last partial vector must be 0.
+template <class Term>
+inline double sum_blocks(int64_t size, Term term) {
+  constexpr int64_t block = 32 * Vec::kLanes, group = 4 * Vec::kLanes;
+  double total = 0;
+  for (int64_t begin = 0; begin < size; begin += block) {
+    const int64_t end = size - begin < block ? size : begin + block;
+    Vec chains[4] = {broadcast(0.0f), broadcast(0.0f), broadcast(0.0f), broadcast(0.0f)};
+    int64_t i = begin;
+    for (; i + group <= end; i += group) {
+      for (int c = 0; c < 4; ++c) chains[c] = add(chains[c], term(i + c * Vec::kLanes, Vec::kLanes));
+    }
+    for (; i < end; i += Vec::kLanes) {
+      const int n = end - i < Vec::kLanes ? static_cast<int>(end - i) : Vec::kLanes;
+      chains[0] = add(chains[0], term(i, n));
+    }
+    total += static_cast<double>(sum_lanes(add(add(chains[0], chains[1]), add(chains[2], chains[3]))));
+  }
+  return total;
+}
+
 double exp_sum(const float* x, int64_t size, float shift, float factor, float* out) {
   const Vec s = broadcast(shift), f = broadcast(factor);
-  double total = 0;
-  for_vectors(size, [&](int64_t i, int n) {
+  return sum_blocks(size, [&](int64_t i, int n) {
     const Vec e = keep_first(exp(mul(sub(load_some(x + i, n), s), f)), n, broadcast(0.0f));
     store_some(out + i, e, n);
-    accumulate_double(e, &total);
+    return e;
   });
-  return total;
+}
+
+double sum(const float* x, int64_t size) {
+  return sum_blocks(size, [&](int64_t i, int n) { return load_some(x + i, n); });
+}
+
+double weighted_sum(const float* weight, const float* x, int64_t size, float shift) {
+  const Vec s = broadcast(shift);
+  return sum_blocks(
+      size, [&](int64_t i, int n) { return mul(load_some(weight + i, n), sub(load_some(x + i, n), s)); });
 }
 
 float maximum(const float* x, int64_t size) {
@@ -127,8 +157,8 @@ bool all_finite(const float* x, int64_t size) {
 }
 
 constexpr KernelBranch make_branch(const char* name) {
-  return {name,         product, finish,  rms_norm, layer_norm, rotate_half,
-          softmax_span, scale,   exp_sum, maximum,  all_finite};
+  return {name,  product, finish, rms_norm,     layer_norm, rotate_half, softmax_span,
+          scale, exp_sum, sum,    weighted_sum, maximum,    all_finite};
 }
 
 }  // namespace

@@ -91,14 +91,6 @@ inline float max_lanes(Vec a) {
   return _mm_cvtss_f32(_mm_max_ss(q, _mm_shuffle_ps(q, q, 1)));
 }
 
-inline void accumulate_double(Vec a, double* sum) {
-  const __m256d low = _mm256_cvtps_pd(_mm256_castps256_ps128(a.v));
-  const __m256d high = _mm256_cvtps_pd(_mm256_extractf128_ps(a.v, 1));
-  const __m256d both = _mm256_add_pd(low, high);
-  const __m128d pair = _mm_add_pd(_mm256_castpd256_pd128(both), _mm256_extractf128_pd(both, 1));
-  *sum += _mm_cvtsd_f64(_mm_add_sd(pair, _mm_unpackhi_pd(pair, pair)));
-}
-
 inline void prefetch(const float* p) {
   _mm_prefetch(reinterpret_cast<const char*>(p), _MM_HINT_T0);
 }

@@ -84,12 +84,6 @@ inline float max_lanes(Vec a) {
   return _mm512_reduce_max_ps(a.v);
 }
 
-inline void accumulate_double(Vec a, double* sum) {
-  const __m512d low = _mm512_cvtps_pd(_mm512_castps512_ps256(a.v));
-  const __m512d high = _mm512_cvtps_pd(_mm512_extractf32x8_ps(a.v, 1));
-  *sum += _mm512_reduce_add_pd(_mm512_add_pd(low, high));
-}
-
 inline void prefetch(const float* p) {
   _mm_prefetch(reinterpret_cast<const char*>(p), _MM_HINT_T0);
 }

@@ -95,10 +95,6 @@ inline float max_lanes(Vec a) {
   const float y = a.v[1] > a.v[3] ? a.v[1] : a.v[3];
   return x > y ? x : y;
 }
-inline void accumulate_double(Vec a, double* sum) {
-  *sum += (static_cast<double>(a.v[0]) + static_cast<double>(a.v[2])) +
-          (static_cast<double>(a.v[1]) + static_cast<double>(a.v[3]));
-}
 inline void prefetch(const float* p) {
   __builtin_prefetch(p);
 }

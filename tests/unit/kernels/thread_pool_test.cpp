@@ -85,16 +85,38 @@ TEST_CASE("pools of impossible sizes are refused") {
 
 TEST_CASE("aligned memory is aligned, zero, movable, and refuses the impossible") {
   for (const std::int64_t count : {1, 100, 5'000'000}) {
-    AlignedFloats memory(count);
-    CHECK(reinterpret_cast<std::uintptr_t>(memory.data()) % 64 == 0);
-    CHECK(memory.size() == count);
-    CHECK(memory[0] == 0);
-    CHECK(memory[count - 1] == 0);
-    memory[count - 1] = 5;
-    AlignedFloats moved(std::move(memory));
-    CHECK(moved[count - 1] == 5);
+    for (const bool clustered : {false, true}) {
+      AlignedFloats memory = clustered ? AlignedFloats::clustered(count) : AlignedFloats(count);
+      CHECK(reinterpret_cast<std::uintptr_t>(memory.data()) % 64 == 0);
+      CHECK(memory.size() == count);
+      CHECK(memory[0] == 0);
+      CHECK(memory[count - 1] == 0);
+      memory[count - 1] = 5;
+      AlignedFloats moved(std::move(memory));
+      CHECK(moved[count - 1] == 5);
+      CHECK(memory.size() == 0);
+    }
   }
   CHECK(AlignedFloats(0).size() == 0);
+  CHECK(AlignedFloats::clustered(0).size() == 0);
+  CHECK_THROWS_AS(AlignedFloats::clustered(std::int64_t{1} << 50), Error);
   CHECK_THROWS_AS(AlignedFloats(std::int64_t{1} << 61), Error);
   CHECK_THROWS_AS(AlignedFloats(std::int64_t{1} << 50), Error);
+}
+
+TEST_CASE("clustered blocks do not overlap and live as long as they are held") {
+  std::vector<AlignedFloats> blocks;
+  for (int round = 0; round < 300; ++round) {
+    blocks.push_back(AlignedFloats::clustered(100'000 + round));
+    AlignedFloats& block = blocks.back();
+    CHECK(block[0] == 0);
+    for (std::int64_t i = 0; i < block.size(); i += 64) block[i] = static_cast<float>(round);
+    if (round % 3 == 0) blocks.erase(blocks.begin());
+  }
+  for (std::size_t b = 1; b < blocks.size(); ++b) {
+    bool kept = true;
+    for (std::int64_t i = 0; i < blocks[b].size(); i += 64) kept = kept && blocks[b][i] == blocks[b][0];
+    CHECK(kept);
+    CHECK(blocks[b][0] == blocks[b - 1][0] + 1);
+  }
 }

@@ -81,6 +81,7 @@ inline std::vector<std::pair<std::string, DecoderConfig>> varied_configs() {
   window.tied_head = true;
   configs.emplace_back("sliding windows, tied head", window);
   DecoderConfig single = small_config();
+  single.heads = 5;
   single.kv_heads = 1;
   single.head_dim = 10;
   single.qk_norm = single.qkv_bias = single.out_bias = single.mlp_bias = true;
