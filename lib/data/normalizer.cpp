@@ -29,9 +29,7 @@ class Replace : public Normalizer {
   Replace(TextPattern pattern, std::string content)
       : pattern_(std::move(pattern)), content_(std::move(content)) {}
   void apply(std::string& text, bool& at_start) const override {
-    std::vector<TextRange> matches;
-    if (content_.empty()) pattern_.find_all(text, matches);
-    if (!matches.empty() && matches.front().begin == 0 && matches.front().end > 0) at_start = false;
+    if (content_.empty() && pattern_.matches_start(text)) at_start = false;
     text = pattern_.replace(text, content_);
   }
 

@@ -20,7 +20,6 @@ namespace dynexec {
 namespace {
 
 constexpr std::size_t kMaxTokenizerBytes = std::size_t{64} << 20;
-constexpr std::size_t kMaxTextBytes = std::size_t{1} << 30;
 
 // The stages in the order in which a text passes them; a stage that the file lacks is null.
 class PipelineTokenizer : public Tokenizer {
@@ -44,8 +43,8 @@ class PipelineTokenizer : public Tokenizer {
   }
 
   std::vector<std::int32_t> encode(std::string_view text, bool add_special) const override {
-    if (text.size() > kMaxTextBytes) {
-      throw Error(ErrorKind::data, "a text of more than 1 GiB cannot be encoded at once", where_,
+    if (text.size() > kMaxTokenizerText) {
+      throw Error(ErrorKind::data, "a text of more than 256 MiB cannot be encoded at once", where_,
                   "split the text");
     }
     TextArena arena;

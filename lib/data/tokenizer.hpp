@@ -16,6 +16,7 @@ namespace dynexec {
 class Tokenizer {
  public:
   // folder/tokenizer.json (tokenizer_config.json and special_tokens_map.json are consulted when present).
+  // Truncation and padding settings in the file are not applied: a text always gives all its ids.
   // Throws Error(ErrorKind::model) for anything that is not supported, by name ("normalizer Foo").
   static std::shared_ptr<const Tokenizer> load(const std::filesystem::path& folder);
   static std::shared_ptr<const Tokenizer> parse(const nlohmann::json& tokenizer_json,

@@ -185,19 +185,35 @@ void TextPattern::find_all(std::string_view text, std::vector<TextRange>& matche
   }
 }
 
+bool TextPattern::matches_start(std::string_view text) const {
+  if (!regex_) return text.starts_with(literal_);
+  const std::optional<TextRange> first = regex_->find(text, 0);
+  return first && first->begin == 0 && first->end > 0;
+}
+
 std::string TextPattern::replace(std::string_view text, std::string_view content) const {
-  std::vector<TextRange> matches;
-  find_all(text, matches);
   std::string result;
-  result.reserve(text.size() + matches.size() * content.size());
+  result.reserve(text.size());
   std::size_t copied = 0;
-  for (const TextRange& match : matches) {
-    result.append(text, copied, match.begin - copied);
-    result.append(content);
-    copied = match.end;
+  const auto put = [&](std::size_t begin, std::size_t end) {
+    if (result.size() + content.size() + text.size() - copied > kMaxTokenizerText) {
+      throw Error(ErrorKind::data, "replacing makes the text longer than 256 MiB", "tokenizer",
+                  "shorten the text");
+    }
+    result.append(text, copied, begin - copied).append(content);
+    copied = end;
+  };
+  if (regex_) {
+    std::vector<TextRange> matches;
+    regex_->find_all(text, matches);
+    for (const TextRange& match : matches) put(match.begin, match.end);
+  } else {
+    for (std::size_t at = text.find(literal_); at != std::string_view::npos;
+         at = text.find(literal_, copied)) {
+      put(at, at + literal_.size());
+    }
   }
-  result.append(text, copied);
-  return result;
+  return result.append(text, copied);
 }
 
 }  // namespace dynexec

@@ -10,6 +10,9 @@
 
 namespace dynexec {
 
+// The longest text that any stage takes or makes.
+inline constexpr std::size_t kMaxTokenizerText = std::size_t{256} << 20;
+
 struct TextRange {
   std::size_t begin = 0, end = 0;
 };
@@ -44,7 +47,10 @@ class TextPattern {
   static TextPattern regex(std::string_view expression, const std::string& where);
 
   void find_all(std::string_view text, std::vector<TextRange>& matches) const;
-  // Every match replaced by `content`.
+  // Whether a match that is not empty starts the text.
+  bool matches_start(std::string_view text) const;
+  // Every match replaced by `content`. Throws Error(data) beyond kMaxTokenizerText: nested replacements can
+  // multiply a text.
   std::string replace(std::string_view text, std::string_view content) const;
 
  private:

@@ -1,6 +1,7 @@
 #include "train/batches.hpp"
 
 #include <ATen/Functions.h>
+#include <ATen/TensorOperators.h>
 
 #include <algorithm>
 #include <cmath>
@@ -39,6 +40,8 @@ TextBatch make_batch(const EncodedProblem* problems, std::size_t count, double p
 }
 
 }  // namespace
+
+double TextBatch::weight() const { return weights.sum().item<double>(); }
 
 EncodedProblem encode_problem(const Tokenizer& tokenizer, const reasoning::Problem& problem) {
   EncodedProblem encoded;

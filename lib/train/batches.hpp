@@ -19,6 +19,8 @@ struct TextBatch {
   at::Tensor targets;  // [n] int64
   at::Tensor weights;  // [n] fp32
   std::int64_t tokens = 0;  // without padding
+
+  double weight() const;  // sum of weights
 };
 
 // <bos> prompt solution <eos>, and where the solution starts.

@@ -49,8 +49,8 @@ std::string model_card(const TrainOptions& options, const LlamaModule& module, c
                       list(problems.families), list(problems.difficulties));
   if (!options.start_from.empty()) text += fmt::format("| weights at the start | {} |\n", options.start_from);
   text += fmt::format("| tokens seen | {} (questions included, padding not) |\n", figures.tokens);
-  text += fmt::format("| steps, padded tokens a batch | {} of {}, at most {} |\n", figures.steps, options.optimiser.steps,
-                      options.text.batch_tokens);
+  text += fmt::format("| steps, padded tokens a step | {} of {}, at most {} x {} |\n", figures.steps,
+                      options.optimiser.steps, options.text.batches_per_step, options.text.batch_tokens);
   text += fmt::format("| loss on | worked solutions{} |\n",
                       options.text.prompt_weight > 0 ? fmt::format(", and questions with weight {}", options.text.prompt_weight)
                                                      : "");

@@ -4,6 +4,7 @@
 #include <ATen/TensorOperators.h>
 #include <c10/core/GradMode.h>
 
+#include <algorithm>
 #include <cmath>
 
 #include "base/error.hpp"
@@ -29,6 +30,25 @@ at::Tensor read_tensor(const ModelFolder& folder, const std::string& name, std::
   at::Tensor tensor = at::empty(shape);
   copy_as_f32(view, {tensor.mutable_data_ptr<float>(), static_cast<std::size_t>(tensor.numel())});
   return tensor;
+}
+
+// Makes `head` of the fused projection attend to `offset` tokens back. Every embedding carries the same value in its
+// first column (harmless to the tied head, whose softmax ignores a common shift), so after the norm that column is the
+// constant `level`. From it the query and the key get fixed vectors, apart by the rotation of `offset` positions in
+// each of RoPE's planes: the score is a sum of cos((distance - offset) * rate), largest at distance == offset.
+void point_back(at::Tensor& qkv, const LlamaShape& shape, std::int64_t head, std::int64_t offset, double level) {
+  constexpr double kSharpness = 5;  // the neighbours' scores lie about 3 below the peak
+  const std::int64_t dim = shape.head_dim(), half = dim / 2, columns = shape.width;
+  const std::int64_t key_head = shape.heads + head / (shape.heads / shape.kv_heads);
+  float* values = qkv.mutable_data_ptr<float>();
+  for (std::int64_t i = 0; i < half; ++i) {
+    const double rate = std::pow(shape.rope_theta, -static_cast<double>(i) / static_cast<double>(half));
+    const double angle = -static_cast<double>(offset) * rate;
+    values[(head * dim + i) * columns] = static_cast<float>(kSharpness * std::cos(angle) / level);
+    values[(head * dim + i + half) * columns] = static_cast<float>(kSharpness * std::sin(angle) / level);
+    values[(key_head * dim + i) * columns] = static_cast<float>(kSharpness / level);
+    values[(key_head * dim + i + half) * columns] = 0;
+  }
 }
 
 std::int64_t size_of(const nlohmann::json& config, const char* key, const std::filesystem::path& folder) {
@@ -95,6 +115,16 @@ LlamaModule::LlamaModule(const LlamaShape& shape, std::uint64_t seed) : LlamaMod
     layer.gate_up = normal_tensor({2 * shape_.ffn, width}, deviation, seed, index++);
     layer.down = normal_tensor({width, shape_.ffn}, residual, seed, index++);
     layers_.push_back(std::move(layer));
+  }
+  // The first layer's heads 1 and 2 tokens back (with key-value heads of their own, as far as there are any).
+  const double common = deviation * std::sqrt(static_cast<double>(width) / 3);
+  embedding_.select(1, 0).fill_(common);
+  const double level = std::sqrt(static_cast<double>(width)) / 2;  // common / rms, as 1/4 of the energy is common
+  const std::int64_t group = shape_.heads / shape_.kv_heads, dim = shape_.head_dim();
+  for (std::int64_t back = 1; back <= std::min<std::int64_t>(2, shape_.kv_heads); ++back) {
+    const std::int64_t head = (back - 1) * group;
+    point_back(layers_[0].qkv, shape_, head, back, level);
+    layers_[0].out.narrow(1, head * dim, dim).mul_(4);
   }
   list_parameters();
   for (auto& [name, tensor] : parameters_) tensor.requires_grad_(true);

@@ -45,6 +45,7 @@ TextOptions read_text(const Node& node) {
   text.tokenizer_from = node.get_string("tokenizer_from", "");
   text.pool = node.get_int("pool", text.pool, 1, 1 << 20);
   text.batch_tokens = node.get_int("batch_tokens", text.batch_tokens, 16, 1 << 24);
+  text.batches_per_step = node.get_int("batches_per_step", text.batches_per_step, 1, 1 << 16);
   text.prompt_weight = node.get_double("prompt_weight", text.prompt_weight, 0, 1);
   text.curriculum = node.get_double("curriculum", text.curriculum, 0, 1);
   return text;
@@ -139,8 +140,8 @@ std::string fingerprint_of(const TrainOptions& options, const std::string& token
                                 shape.kv_heads, shape.ffn, shape.max_positions, shape.rope_theta, shape.norm_eps);
   for (const auto& family : text.problems.families) all += " " + family;
   for (const int difficulty : text.problems.difficulties) all += fmt::format(" {}", difficulty);
-  all += fmt::format(" {} {} {} {} {}", text.problems.seed, text.pool, text.batch_tokens, text.prompt_weight,
-                     text.curriculum);
+  all += fmt::format(" {} {} {} {} {} {}", text.problems.seed, text.pool, text.batch_tokens, text.batches_per_step,
+                     text.prompt_weight, text.curriculum);
   all += fmt::format(" {} {} {} {} {} {} {} {} {}", optimiser.steps, optimiser.learning_rate, optimiser.final_share,
                      optimiser.warmup, optimiser.weight_decay, optimiser.beta1, optimiser.beta2, optimiser.epsilon,
                      optimiser.clip);

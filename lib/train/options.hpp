@@ -17,7 +17,8 @@ struct TextOptions {
   std::int64_t vocab_samples = 20000;
   std::string tokenizer_from;        // model folder whose tokenizer is used instead; "" learns one
   std::int64_t pool = 512;           // problems that are sorted by length and cut into batches together
-  std::int64_t batch_tokens = 2560;  // padded tokens of a batch, at most
+  std::int64_t batch_tokens = 640;   // padded tokens of a batch, at most
+  std::int64_t batches_per_step = 4; // of different lengths, hence kinds of problems, for one gradient
   double prompt_weight = 0;          // weight of the loss on question tokens; 0 skips their logits
   double curriculum = 0.15;          // share of the run over which the largest difficulty grows to its full value
 };

@@ -107,7 +107,9 @@ class Run {
         throw Error(ErrorKind::interrupted, fmt::format("training stopped after step {}", state_.step), path.string(),
                     "run the same command again to continue");
       }
-      LossRow row = train_step(stream.next(state_.step));
+      std::vector<TextBatch> batches;
+      for (std::int64_t i = 0; i < options_.text.batches_per_step; ++i) batches.push_back(stream.next(state_.step));
+      LossRow row = train_step(batches);
       ++state_.step;
       state_.seconds = before + seconds_since(start);
       const bool last = state_.step == options_.optimiser.steps;
@@ -135,26 +137,17 @@ class Run {
  private:
   bool due(std::int64_t every) const { return every > 0 && state_.step % every == 0; }
 
-  LossRow train_step(const TextBatch& batch) {
-    const auto& distil = options_.distil;
+  // One update from several batches; the loss is the weighted mean over all their rows.
+  LossRow train_step(const std::vector<TextBatch>& batches) {
     LossRow row;
     row.step = state_.step + 1;
     row.learning_rate = learning_rate_at(options_.optimiser, state_.step);
-    const auto hidden = module_.forward(batch.ids, options_.exit_layer, bf16_);
-    const auto logits = module_.logits(rows_of(hidden.last, batch), bf16_);
-    at::Tensor loss = mean_cross_entropy(logits, batch);
-    row.loss = loss.item<double>();
-    if (teacher_ && static_cast<double>(state_.step) >= distil.start * static_cast<double>(options_.optimiser.steps)) {
-      const auto kl = distillation_loss(logits, teacher_logits(batch), batch, distil.temperature);
-      row.distil_loss = kl.item<double>();
-      loss = (1 - distil.weight) * loss + distil.weight * kl;
+    double total = 0;
+    for (const TextBatch& batch : batches) total += batch.weight();
+    for (const TextBatch& batch : batches) {
+      add_gradient(batch, batch.weight() / total, row);
+      state_.tokens += batch.tokens;
     }
-    if (options_.exit_layer > 0) {
-      const auto early = mean_cross_entropy(module_.logits(rows_of(hidden.early, batch), bf16_), batch);
-      row.exit_loss = early.item<double>();
-      loss = loss + options_.exit_weight * early;
-    }
-    loss.backward();
     row.gradient_norm = optimiser_.clip_gradients();
     if (!std::isfinite(row.gradient_norm) || !std::isfinite(row.loss)) {
       throw Error(ErrorKind::internal, fmt::format("the loss is no longer finite at step {}", row.step),
@@ -162,9 +155,31 @@ class Run {
     }
     optimiser_.step(row.learning_rate);
     optimiser_.clear_gradients();
-    state_.tokens += batch.tokens;
     smooth_loss_ = smooth_loss_ < 0 ? row.loss : 0.98 * smooth_loss_ + 0.02 * row.loss;
     return row;
+  }
+
+  // Adds the gradient of `share` times the batch's loss, and the losses to the row in the same measure.
+  void add_gradient(const TextBatch& batch, double share, LossRow& row) {
+    const auto& distil = options_.distil;
+    const auto note = [&](double& field, const at::Tensor& loss) {
+      field = (std::isnan(field) ? 0 : field) + share * loss.item<double>();
+    };
+    const auto hidden = module_.forward(batch.ids, options_.exit_layer, bf16_);
+    const auto logits = module_.logits(rows_of(hidden.last, batch), bf16_);
+    at::Tensor loss = mean_cross_entropy(logits, batch);
+    note(row.loss, loss);
+    if (teacher_ && static_cast<double>(state_.step) >= distil.start * static_cast<double>(options_.optimiser.steps)) {
+      const auto kl = distillation_loss(logits, teacher_logits(batch), batch, distil.temperature);
+      note(row.distil_loss, kl);
+      loss = (1 - distil.weight) * loss + distil.weight * kl;
+    }
+    if (options_.exit_layer > 0) {
+      const auto early = mean_cross_entropy(module_.logits(rows_of(hidden.early, batch), bf16_), batch);
+      note(row.exit_loss, early);
+      loss = loss + options_.exit_weight * early;
+    }
+    (loss * share).backward();
   }
 
   // [batch, time, width] -> [n, width]

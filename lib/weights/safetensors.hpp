@@ -33,9 +33,10 @@ struct TensorView {
 
 class SafetensorsFile {
  public:
-  // Maps the file and checks, before anything is used: header <= 16 MiB, UTF-8, JSON object without leading
-  // blank, no duplicate names, known types, offsets contiguous from 0 to the end of the file, shape x type =
-  // span without overflow, at most 100,000 tensors. Throws Error(ErrorKind::model).
+  // Maps the file, which must not be truncated while it is open (write_safetensors replaces files, which is
+  // safe), and checks, before anything is used: header <= 16 MiB, UTF-8, JSON object without leading blank,
+  // no duplicate names, known types, offsets contiguous from 0 to the end of the file, shape x type = span
+  // without overflow, at most 100,000 tensors. Throws Error(ErrorKind::model).
   static std::shared_ptr<const SafetensorsFile> open(const std::filesystem::path& path);
   // The same checks on bytes in memory (fuzzing, tests). `bytes` must outlive the result.
   static std::shared_ptr<const SafetensorsFile> parse(std::span<const std::byte> bytes,

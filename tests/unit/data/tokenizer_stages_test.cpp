@@ -58,6 +58,19 @@ TEST_CASE("normalizers") {
   CHECK(normalized({{"type", "Sequence"}, {"normalizers", both}}, "é") == "e");
 }
 
+TEST_CASE("nested replacements cannot fill the memory") {
+  json parts = json::array();
+  for (int i = 0; i < 8; ++i) {
+    parts.push_back(
+        {{"type", "Replace"}, {"pattern", {{"String", "a"}}}, {"content", std::string(20'000, 'a')}});
+  }
+  std::string text = "a";
+  bool at_start = true;
+  const json sequence{{"type", "Sequence"}, {"normalizers", parts}};
+  const auto bomb = make_normalizer(TokenizerPart(sequence, "normalizer", "t.json"));
+  CHECK_THROWS_WITH_AS(bomb->apply(text, at_start), doctest::Contains("longer than 256 MiB"), Error);
+}
+
 TEST_CASE("split behaviours") {
   CHECK(words(split("Removed"), "-a--b") == Words{"a", "b"});
   CHECK(words(split("Isolated"), "-a--b") == Words{"-", "a", "-", "-", "b"});
