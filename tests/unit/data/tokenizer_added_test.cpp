@@ -77,7 +77,7 @@ TEST_CASE("post-processors put tokens around the text") {
   CHECK(make(file)->encode("a", true) == Ids{300, 'a', 301, 301});
   file["post_processor"] = {{"type", "RobertaProcessing"}, {"cls", {"<s>", 300}}, {"sep", {"</s>", 301}}};
   CHECK(make(file)->encode("a", true) == Ids{300, 'a', 301});
-  processor["single"] = {special("<s>")};
+  processor["single"] = json::array({special("<s>")});
   file["post_processor"] = processor;
   CHECK(mentions(refusal(file), "must occur once"));
   processor["single"] = {special("<gone>"), text};
