@@ -3,6 +3,8 @@
 #include <csignal>
 #include <cstdio>
 #include <functional>
+#include <iostream>
+#include <sstream>
 
 #include "base/error.hpp"
 #include "cli/commands.hpp"
@@ -124,7 +126,10 @@ int run(int argc, char** argv) {
   try {
     app.parse(argc, argv);
   } catch (const CLI::Success& success) {
-    return app.exit(success);
+    std::ostringstream text;  // written by print(), which reports a full disk or a closed pipe
+    const int code = app.exit(success, text, std::cerr);
+    print(text.str());
+    return code;
   } catch (const CLI::ParseError& error) {
     const std::string command = app.get_subcommands().empty() ? "" : app.get_subcommands().front()->get_name() + " ";
     throw Error(ErrorKind::usage, error.what(), "", "see dynexec " + command + "--help");

@@ -55,7 +55,10 @@ std::string model_card(const TrainOptions& options, const LlamaModule& module, c
                       options.text.prompt_weight > 0 ? fmt::format(", and questions with weight {}", options.text.prompt_weight)
                                                      : "");
   text += fmt::format("| curriculum | largest difficulty grows over the first {:.0f} % |\n", 100 * options.text.curriculum);
-  text += fmt::format("| optimiser | AdamW, peak rate {}, cosine to {} of it, warm-up {} steps, betas {}/{}, decay {} on matrices, clip {} |\n",
+  text += fmt::format("| optimiser | {}, peak rate {}, cosine to {} of it, warm-up {} steps, betas {}/{}, decay {} on matrices, clip {} |\n",
+                      options.optimiser.kind == "muon" ? fmt::format("Muon (momentum {}) on the layers' matrices, AdamW on the rest",
+                                                                      options.optimiser.momentum)
+                                                        : "AdamW",
                       options.optimiser.learning_rate, options.optimiser.final_share, options.optimiser.warmup,
                       options.optimiser.beta1, options.optimiser.beta2, options.optimiser.weight_decay,
                       options.optimiser.clip);

@@ -192,6 +192,19 @@ void LlamaModule::list_parameters() {
   }
 }
 
+std::map<std::string, std::vector<std::int64_t>> LlamaModule::row_blocks() const {
+  const std::int64_t width = shape_.width, kv = shape_.kv_heads * shape_.head_dim();
+  std::map<std::string, std::vector<std::int64_t>> blocks;
+  for (std::size_t i = 0; i < layers_.size(); ++i) {
+    const std::string prefix = "layers." + std::to_string(i) + ".";
+    blocks[prefix + "qkv"] = {width, kv, kv};
+    blocks[prefix + "out"] = {width};
+    blocks[prefix + "gate_up"] = {shape_.ffn, shape_.ffn};
+    blocks[prefix + "down"] = {width};
+  }
+  return blocks;
+}
+
 std::vector<std::pair<std::string, at::Tensor>> LlamaModule::exported() const {
   const c10::NoGradGuard no_grad;
   const std::int64_t width = shape_.width, kv = shape_.kv_heads * shape_.head_dim(), ffn = shape_.ffn;

@@ -1,15 +1,27 @@
 #include "train/optimiser.hpp"
 
 #include <ATen/Functions.h>
+#include <ATen/TensorOperators.h>
 #include <c10/core/GradMode.h>
 
 #include <cmath>
 
+#include "train/orthogonalise.hpp"
+
 namespace dynexec {
 
-AdamW::AdamW(const Named& parameters, const OptimiserOptions& options) : options_(options) {
+Optimiser::Optimiser(const Named& parameters, const std::map<std::string, std::vector<std::int64_t>>& row_blocks,
+                     const OptimiserOptions& options, bool bf16)
+    : options_(options), bf16_(bf16) {
   groups_[0].decay = options.weight_decay;
   for (const auto& [name, tensor] : parameters) {
+    parameters_.push_back(tensor);
+    const auto blocks = row_blocks.find(name);
+    if (options.kind == "muon" && blocks != row_blocks.end()) {
+      matrices_.push_back({tensor, at::zeros_like(tensor.detach()), blocks->second});
+      state_.emplace_back(name + ".m", matrices_.back().momentum);
+      continue;
+    }
     Group& group = groups_[tensor.dim() >= 2 ? 0 : 1];
     group.parameters.push_back(tensor);
     group.first.push_back(at::zeros_like(tensor.detach()));
@@ -21,27 +33,21 @@ AdamW::AdamW(const Named& parameters, const OptimiserOptions& options) : options
   }
 }
 
-AdamW::Named AdamW::state() const { return state_; }
-
-double AdamW::clip_gradients() {
+double Optimiser::clip_gradients() {
   const c10::NoGradGuard no_grad;
   double square = 0;
-  for (const Group& group : groups_) {
-    for (const at::Tensor& parameter : group.parameters) {
-      const double norm = parameter.grad().norm().item<double>();
-      square += norm * norm;
-    }
+  for (const at::Tensor& parameter : parameters_) {
+    const double norm = parameter.grad().norm().item<double>();
+    square += norm * norm;
   }
   const double norm = std::sqrt(square);
   if (options_.clip > 0 && norm > options_.clip) {
-    for (const Group& group : groups_) {
-      for (const at::Tensor& parameter : group.parameters) parameter.mutable_grad().mul_(options_.clip / norm);
-    }
+    for (const at::Tensor& parameter : parameters_) parameter.mutable_grad().mul_(options_.clip / norm);
   }
   return norm;
 }
 
-void AdamW::step(double learning_rate) {
+void Optimiser::step(double learning_rate) {
   const c10::NoGradGuard no_grad;
   for (Group& group : groups_) {
     if (group.parameters.empty()) continue;
@@ -51,12 +57,28 @@ void AdamW::step(double learning_rate) {
     at::_fused_adamw_(group.parameters, gradients, group.first, group.second, {}, group.steps, learning_rate,
                       options_.beta1, options_.beta2, group.decay, options_.epsilon, false, false);
   }
+  for (Matrix& matrix : matrices_) step_matrix(matrix, learning_rate);
 }
 
-void AdamW::clear_gradients() {
-  for (Group& group : groups_) {
-    for (at::Tensor& parameter : group.parameters) parameter.mutable_grad().reset();
+// Nesterov momentum, orthogonalised matrix by matrix. The scale gives every entry about the size of an AdamW update
+// (Liu et al. 2025, "Muon is scalable", section 2.2), so that one learning rate and decay serve both.
+void Optimiser::step_matrix(Matrix& matrix, double learning_rate) {
+  constexpr double kUpdateSize = 0.2;
+  const at::Tensor& gradient = matrix.parameter.grad();
+  matrix.momentum.mul_(options_.momentum).add_(gradient);
+  const at::Tensor direction = gradient + options_.momentum * matrix.momentum;
+  matrix.parameter.mul_(1 - learning_rate * options_.weight_decay);
+  std::int64_t row = 0;
+  for (const std::int64_t rows : matrix.row_blocks) {
+    const double size = kUpdateSize * std::sqrt(static_cast<double>(std::max(rows, direction.size(1))));
+    matrix.parameter.narrow(0, row, rows).sub_(orthogonalise(direction.narrow(0, row, rows), bf16_),
+                                               learning_rate * size);
+    row += rows;
   }
+}
+
+void Optimiser::clear_gradients() {
+  for (at::Tensor& parameter : parameters_) parameter.mutable_grad().reset();
 }
 
 }  // namespace dynexec

@@ -1,8 +1,10 @@
-// AdamW with decoupled decay on matrices, and clipping of the global gradient norm.
+// AdamW with decoupled decay on matrices, Muon for the hidden layers' matrices, and clipping of the global gradient norm.
 #pragma once
 
 #include <ATen/core/Tensor.h>
 
+#include <cstdint>
+#include <map>
 #include <string>
 #include <utility>
 #include <vector>
@@ -11,10 +13,13 @@
 
 namespace dynexec {
 
-class AdamW {
+class Optimiser {
  public:
   using Named = std::vector<std::pair<std::string, at::Tensor>>;
-  AdamW(const Named& parameters, const OptimiserOptions& options);
+  // `row_blocks` names the hidden layers' matrices, with the row counts of the matrices that are fused in each; they
+  // are what Muon updates. Everything else, and everything without Muon, is AdamW's.
+  Optimiser(const Named& parameters, const std::map<std::string, std::vector<std::int64_t>>& row_blocks,
+            const OptimiserOptions& options, bool bf16);
 
   // Scales gradients so that their global norm is at most options.clip; returns the norm before. Not finite: the
   // caller should stop.
@@ -22,17 +27,26 @@ class AdamW {
   void step(double learning_rate);
   void clear_gradients();
 
-  // Moments and step counts, named "PARAMETER.m", ".v" and ".t": with the parameters, everything that a checkpoint
-  // needs.
-  Named state() const;
+  // Moments and step counts, named "PARAMETER.m", ".v" and ".t" (Muon: ".m" alone): with the parameters, everything
+  // that a checkpoint needs.
+  Named state() const { return state_; }
 
  private:
   struct Group {
     double decay = 0;
     std::vector<at::Tensor> parameters, first, second, steps;
   };
+  struct Matrix {
+    at::Tensor parameter, momentum;
+    std::vector<std::int64_t> row_blocks;
+  };
+  void step_matrix(Matrix& matrix, double learning_rate);
+
   OptimiserOptions options_;
-  Group groups_[2];  // decayed, not decayed
+  bool bf16_;
+  Group groups_[2];  // AdamW's: decayed, not decayed
+  std::vector<Matrix> matrices_;
+  std::vector<at::Tensor> parameters_;
   Named state_;
 };
 

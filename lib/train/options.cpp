@@ -53,6 +53,7 @@ TextOptions read_text(const Node& node) {
 
 OptimiserOptions read_optimiser(const Node& node) {
   OptimiserOptions options;
+  options.kind = node.get_choice("kind", options.kind, {"adamw", "muon"});
   options.steps = node.get_int("steps", options.steps, 1, kMany);
   options.learning_rate = node.get_double("learning_rate", options.learning_rate, 0, 10);
   options.final_share = node.get_double("final_share", options.final_share, 0, 1);
@@ -61,6 +62,7 @@ OptimiserOptions read_optimiser(const Node& node) {
   options.beta1 = node.get_double("beta1", options.beta1, 0, 0.9999999);
   options.beta2 = node.get_double("beta2", options.beta2, 0, 0.9999999);
   options.epsilon = node.get_double("epsilon", options.epsilon, 0, 1);
+  options.momentum = node.get_double("momentum", options.momentum, 0, 0.9999999);
   options.clip = node.get_double("clip", options.clip, 0, 1e9);
   return options;
 }
@@ -142,7 +144,7 @@ std::string fingerprint_of(const TrainOptions& options, const std::string& token
   for (const int difficulty : text.problems.difficulties) all += fmt::format(" {}", difficulty);
   all += fmt::format(" {} {} {} {} {} {}", text.problems.seed, text.pool, text.batch_tokens, text.batches_per_step,
                      text.prompt_weight, text.curriculum);
-  all += fmt::format(" {} {} {} {} {} {} {} {} {}", optimiser.steps, optimiser.learning_rate, optimiser.final_share,
+  all += fmt::format(" {} {} {} {} {} {} {} {} {} {} {}", optimiser.kind, optimiser.momentum, optimiser.steps, optimiser.learning_rate, optimiser.final_share,
                      optimiser.warmup, optimiser.weight_decay, optimiser.beta1, optimiser.beta2, optimiser.epsilon,
                      optimiser.clip);
   all += fmt::format(" {} {} {} {} {}", options.start_from, distil.teacher, distil.start, distil.weight, distil.temperature);

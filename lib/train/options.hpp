@@ -24,12 +24,14 @@ struct TextOptions {
 };
 
 struct OptimiserOptions {
+  std::string kind = "adamw";    // adamw, or muon for the hidden layers' matrices and AdamW for the rest
   std::int64_t steps = 1000;
   double learning_rate = 2e-3;
   double final_share = 0.02;  // of the learning rate, at the end of the cosine
   std::int64_t warmup = 100;
   double weight_decay = 0.1;  // matrices only
   double beta1 = 0.9, beta2 = 0.95, epsilon = 1e-8;
+  double momentum = 0.95;     // of muon
   double clip = 1.0;          // global gradient norm; 0: off
 };
 

@@ -65,8 +65,8 @@ class Run {
         tokenizer_json_(std::move(tokenizer_json)),
         tokenizer_(std::move(tokenizer)),
         module_(shape, options.seed),
-        optimiser_(module_.parameters(), options.optimiser),
         bf16_(choose_bf16(options.precision, shape, options.text.batch_tokens)),
+        optimiser_(module_.parameters(), module_.row_blocks(), options.optimiser, bf16_),
         work_(options.work) {
     if (!options.start_from.empty()) module_.copy_from(LlamaModule::from_folder(options.start_from));
     if (!options.distil.teacher.empty()) {
@@ -222,8 +222,8 @@ class Run {
   nlohmann::json tokenizer_json_;
   std::shared_ptr<const Tokenizer> tokenizer_;
   LlamaModule module_;
-  AdamW optimiser_;
   bool bf16_;
+  Optimiser optimiser_;
   std::filesystem::path work_;
   std::optional<LlamaModule> teacher_;
   NamedTensors tensors_;

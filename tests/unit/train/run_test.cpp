@@ -72,10 +72,14 @@ TEST_CASE("an interrupted and resumed run ends with bitwise the same weights and
 }
 
 TEST_CASE("a killed run continues from its last checkpoint; later rows are written anew") {
-  const toy::Folder straight("straight2"), killed("killed");
-  const TrainOptions whole = toy::options(straight), parts = toy::options(killed);
-  train(whole, {}, {});
   struct Kill {};
+  std::string kind;
+  SUBCASE("AdamW") { kind = "adamw"; }
+  SUBCASE("Muon") { kind = "muon"; }
+  const toy::Folder straight("straight2-" + kind), killed("killed-" + kind);
+  TrainOptions whole = toy::options(straight), parts = toy::options(killed);
+  whole.optimiser.kind = parts.optimiser.kind = kind;
+  train(whole, {}, {});
   // Thrown out of step 27: the checkpoint of step 20 is the newest, as after SIGKILL.
   CHECK_THROWS_AS(train(parts, [](const TrainProgress& progress) { if (progress.step == 27) throw Kill(); }, {}), Kill);
   CHECK(lines_of(killed / "work/loss.csv").size() == 28);
