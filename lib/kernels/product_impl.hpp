@@ -9,7 +9,10 @@ namespace {
 
 using std::int64_t;
 
-// Rows whose accumulators fit the registers next to the weights in flight.
+// Rows that one group may hold: accumulators of two vectors of columns each (one with few registers) fit next to the
+// weights in flight.
+constexpr int kMostRows = Vec::kRegisters >= 32 ? 14 : 6;
+// Rows of a group when there are more than that: several groups that read whole panels repay the narrower passes.
 constexpr int kRowGroup = 6;
 // Steps of k after which the next group of rows or columns takes its turn, so that weights are read from
 // memory once: 64 * 64 floats are half of a first-level cache.
@@ -30,9 +33,9 @@ struct Operands {
 template <int MR, int NV, int kLines>
 inline void product_block(const Operands& o, int64_t depth, bool accumulate, const float* ahead) {
   Vec acc[MR][NV];
-#pragma GCC unroll 8
+#pragma GCC unroll 16
   for (int r = 0; r < MR; ++r) {
-#pragma GCC unroll 8
+#pragma GCC unroll 16
     for (int v = 0; v < NV; ++v) {
       acc[r][v] = accumulate ? load(o.c + r * o.ldc + v * Vec::kLanes) : broadcast(0.0f);
     }
@@ -42,21 +45,21 @@ inline void product_block(const Operands& o, int64_t depth, bool accumulate, con
   const int64_t ldx = o.ldx, ldb = o.ldb;
   for (int64_t k = 0; k < depth; ++k) {
     Vec w[NV];
-#pragma GCC unroll 8
+#pragma GCC unroll 16
     for (int v = 0; v < NV; ++v) w[v] = load(b + v * Vec::kLanes);
     b += ldb;
 #pragma GCC unroll 2
     for (int line = 0; line < kLines; ++line) prefetch(ahead + (k * kLines + line) * kLineFloats);
-#pragma GCC unroll 8
+#pragma GCC unroll 16
     for (int r = 0; r < MR; ++r) {
       const Vec s = broadcast(x[r * ldx + k]);
-#pragma GCC unroll 8
+#pragma GCC unroll 16
       for (int v = 0; v < NV; ++v) acc[r][v] = fma(s, w[v], acc[r][v]);
     }
   }
-#pragma GCC unroll 8
+#pragma GCC unroll 16
   for (int r = 0; r < MR; ++r) {
-#pragma GCC unroll 8
+#pragma GCC unroll 16
     for (int v = 0; v < NV; ++v) store(o.c + r * o.ldc + v * Vec::kLanes, acc[r][v]);
   }
 }
@@ -101,34 +104,27 @@ inline void product_columns(Operands o, int64_t depth, int width, bool accumulat
   }
 }
 
+template <int MR>
 void product_group(const Operands& o, int rows, int64_t depth, int width, bool accumulate, Ahead& ahead) {
-  switch (rows) {
-    case 1:
-      return product_columns<1, widest<1>()>(o, depth, width, accumulate, ahead);
-    case 2:
-      return product_columns<2, widest<2>()>(o, depth, width, accumulate, ahead);
-    case 3:
-      return product_columns<3, widest<3>()>(o, depth, width, accumulate, ahead);
-    case 4:
-      return product_columns<4, widest<4>()>(o, depth, width, accumulate, ahead);
-    case 5:
-      return product_columns<5, widest<5>()>(o, depth, width, accumulate, ahead);
-    default:
-      return product_columns<6, widest<6>()>(o, depth, width, accumulate, ahead);
+  if constexpr (MR > 1) {
+    if (rows < MR) return product_group<MR - 1>(o, rows, depth, width, accumulate, ahead);
   }
+  product_columns<MR, widest<MR>()>(o, depth, width, accumulate, ahead);
 }
 
+template <int MR>
 constexpr int column_passes(int rows, int width) {
-  const int widths[] = {widest<1>(), widest<1>(), widest<2>(), widest<3>(),
-                        widest<4>(), widest<5>(), widest<6>()};
-  const int columns = widths[rows] * Vec::kLanes;
+  if constexpr (MR > 1) {
+    if (rows < MR) return column_passes<MR - 1>(rows, width);
+  }
+  constexpr int columns = widest<MR>() * Vec::kLanes;
   return (width + columns - 1) / columns;
 }
 
 void product(const float* x, int64_t ldx, int rows, const float* b, int64_t ldb, int64_t depth, int width,
              float* c, int64_t ldc, bool accumulate) {
-  const int groups = (rows + kRowGroup - 1) / kRowGroup;
-  const int passes = groups * column_passes((rows + groups - 1) / groups, width);
+  const int groups = rows <= kMostRows ? 1 : (rows + kRowGroup - 1) / kRowGroup;
+  const int passes = groups * column_passes<kMostRows>((rows + groups - 1) / groups, width);
   // One pass over the weights streams by itself; several share a block through the first-level cache, and
   // fetch the next one meanwhile.
   const int64_t block = passes == 1 ? depth : kDepthBlock;
@@ -142,7 +138,7 @@ void product(const float* x, int64_t ldx, int rows, const float* b, int64_t ldb,
     for (int g = 0; g < groups; ++g) {
       const int begin = rows * g / groups, end = rows * (g + 1) / groups;
       const Operands operands{x + begin * ldx + k, ldx, b + k * ldb, ldb, c + begin * ldc, ldc};
-      product_group(operands, end - begin, steps, width, accumulate || k > 0, ahead);
+      product_group<kMostRows>(operands, end - begin, steps, width, accumulate || k > 0, ahead);
     }
     k += steps;
   } while (k < depth);

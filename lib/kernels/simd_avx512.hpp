@@ -84,8 +84,9 @@ inline float max_lanes(Vec a) {
   return _mm512_reduce_max_ps(a.v);
 }
 
+// Into the second-level cache: its queue of outstanding lines is longer than the first level's.
 inline void prefetch(const float* p) {
-  _mm_prefetch(reinterpret_cast<const char*>(p), _MM_HINT_T0);
+  _mm_prefetch(reinterpret_cast<const char*>(p), _MM_HINT_T1);
 }
 
 }  // namespace

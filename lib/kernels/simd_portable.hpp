@@ -95,8 +95,9 @@ inline float max_lanes(Vec a) {
   const float y = a.v[1] > a.v[3] ? a.v[1] : a.v[3];
   return x > y ? x : y;
 }
+// Into the second-level cache: its queue of outstanding lines is longer than the first level's.
 inline void prefetch(const float* p) {
-  __builtin_prefetch(p);
+  __builtin_prefetch(p, 0, 2);
 }
 
 }  // namespace
