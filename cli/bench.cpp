@@ -124,6 +124,7 @@ std::vector<SummaryRow> measure(Run& run, RunFolder& folder, std::vector<SampleR
                                                      .bandwidth = &bandwidth,
                                                      .energy = energy.get(),
                                                      .experiment = &run.experiment});
+  if (!rows.empty()) continue_environment(environment, folder.environment());
   folder.write_environment(environment.dump(2));
 
   DoneSet done;
@@ -144,6 +145,7 @@ std::vector<SummaryRow> measure(Run& run, RunFolder& folder, std::vector<SampleR
   facts.cpus = cpus;
   facts.stopped_by_max_time = result.stopped_by_max_time;
   std::vector<SummaryRow> summary = summarise(rows, run.options, facts);
+  add_warmup(environment, run.experiment, result);
   finish_environment(environment);
   folder.write_environment(environment.dump(2));
   folder.finish(summary);

@@ -47,6 +47,8 @@ class ModelDrafter : public Drafter {
     draft_->truncate(std::min(draft_->length(), static_cast<std::int64_t>(length) - 1));
   }
 
+  double memory_bytes() const override { return draft_->decoder().memory_bytes() + draft_->memory_bytes(); }
+
   std::vector<std::int64_t> agreeing_runs(std::span<const std::int32_t> tokens, std::size_t prompt) override {
     const std::size_t outputs = tokens.size() - prompt;
     const auto vocab = static_cast<std::size_t>(draft_->decoder().config().vocab);

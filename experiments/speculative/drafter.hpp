@@ -58,6 +58,8 @@ class Drafter {
 
   // True when draft tokens carry a distribution (entropy and confidence are meaningful).
   virtual bool probabilistic() const = 0;
+  // Weights, cache and buffers beyond those of the target that verify() is called with.
+  virtual double memory_bytes() const { return 0; }
   // Passes and their cost since the last call.
   virtual PassCost take_cost() = 0;
   virtual std::int64_t take_passes() = 0;

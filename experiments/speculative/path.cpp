@@ -73,6 +73,12 @@ class DecodePath : public Path {
     return Mismatch{.position = static_cast<std::int64_t>(at), .logit_gap = gap};
   }
 
+  double tensor_bytes() const override {
+    double bytes = parts_.target->decoder().memory_bytes() + parts_.target->memory_bytes();
+    if (parts_.options.speculative()) bytes += parts_.make_drafter()->memory_bytes();
+    return bytes;
+  }
+
   void analyse(const Sample& sample, const Streams&, Outcome& outcome) override {
     const CostTable& costs = parts_.calibration->get().costs;
     outcome.predicted_ms = outcome.first_token_ms + predicted_rounds_ms(costs, last_rounds_);

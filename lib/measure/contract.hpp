@@ -5,6 +5,7 @@
 #include <any>
 #include <cstdint>
 #include <functional>
+#include <limits>
 #include <memory>
 #include <optional>
 #include <span>
@@ -104,6 +105,9 @@ class Path {
                                    const RunRequest& request) = 0;
   // First difference between the baseline's outcome and this path's; nullopt when equal.
   virtual std::optional<Mismatch> compare(const Outcome& baseline, const Outcome& mine) const = 0;
+  // Bytes of the tensors that this path holds at its peak: weights, caches and buffers, those it shares with other
+  // paths included. NaN: not counted.
+  virtual double tensor_bytes() const { return std::numeric_limits<double>::quiet_NaN(); }
   // Untimed: the theory line and the oracle of one outcome (predicted_ms, oracle_ms), after run().
   virtual void analyse(const Sample& sample, const Streams& streams, Outcome& outcome) {
     (void)sample, (void)streams, (void)outcome;

@@ -5,6 +5,7 @@
 
 #include <array>
 #include <chrono>
+#include <cmath>
 #include <cstdlib>
 #include <ctime>
 #include <fstream>
@@ -181,6 +182,27 @@ json describe_environment(const EnvironmentRequest& request) {
                      {"reason", text_or_null(request.energy->reason())}};
   if (request.experiment) out["sources"] = provenance_json(*request.experiment);
   return out;
+}
+
+void continue_environment(json& environment, const std::string& earlier) {
+  const json before = json::parse(earlier, nullptr, false);
+  if (!before.is_object()) return;
+  const auto start = before.find("start_utc");
+  if (start == before.end() || !start->is_string()) return;
+  environment["resumed_utc"] = environment["start_utc"];
+  environment["start_utc"] = *start;
+}
+
+void add_warmup(json& environment, const Experiment& experiment, const BenchResult& result) {
+  json paths = json::array();
+  for (std::size_t i = 0; i < result.warmup.size(); ++i) {
+    const PathWarmup& warmup = result.warmup[i];
+    paths.push_back({{"path", escape_control(experiment.paths[i]->info().name)},
+                     {"runs", warmup.runs},
+                     {"stable", warmup.stable},
+                     {"variation", std::isfinite(warmup.cv) ? json(warmup.cv) : json()}});
+  }
+  environment["warmup"] = paths;
 }
 
 void finish_environment(json& environment) {

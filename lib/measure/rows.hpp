@@ -68,6 +68,7 @@ struct SummaryRow {
   double bandwidth_share = kMissing;
   double equal_share = kMissing;  // share of rows whose output equals the baseline's (lossless paths)
   double peak_rss_mb = kMissing;  // high-water mark while this path ran
+  double tensor_mb = kMissing;    // see Path::tensor_bytes
   double energy_j = kMissing;     // per sample, measured only
   std::string energy_source = "unavailable";
   bool valid = true;

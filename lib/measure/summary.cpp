@@ -198,7 +198,10 @@ void fill_quality_delta(const PathRows& baseline, const PathRows& path, const Be
 
 SummaryFacts summary_facts(const Experiment& experiment) {
   SummaryFacts facts;
-  for (const auto& path : experiment.paths) facts.paths.push_back(path->info());
+  for (const auto& path : experiment.paths) {
+    facts.paths.push_back(path->info());
+    facts.tensor_bytes.push_back(path->tensor_bytes());
+  }
   facts.quality_metric = experiment.task->quality_metric();
   facts.higher_is_better = experiment.task->higher_is_better();
   facts.cpus = available_cpus();
@@ -221,6 +224,7 @@ std::vector<SummaryRow> summarise(std::span<const SampleRow> rows, const BenchOp
     row.setting = facts.paths[i].setting;
     row.quality_metric = facts.quality_metric;
     row.energy_source = facts.energy_source;
+    if (i < facts.tensor_bytes.size()) row.tensor_mb = facts.tensor_bytes[i] * 1e-6;
     fill_counts(path, row);
     fill_times(path, sums, options, resamplers, row);
     fill_costs(sums, row);

@@ -42,6 +42,7 @@ class Decoder {
   const DecoderConfig& config() const;
   double parameters() const;
   double weight_bytes() const;  // bytes that decoding one token reads (embedding row aside)
+  double memory_bytes() const;  // of all packed weights, embeddings included
 
  private:
   friend class DecoderSession;
@@ -86,6 +87,7 @@ class DecoderSession {
 
   const PassCost& last_cost() const;
   std::size_t cache_bytes() const;
+  double memory_bytes() const;  // cache, buffers and tables, the decoder's weights aside
 
  private:
   struct State;

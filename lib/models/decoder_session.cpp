@@ -288,6 +288,14 @@ std::size_t DecoderSession::cache_bytes() const {
   return static_cast<std::size_t>(state_->cache.bytes());
 }
 
+double DecoderSession::memory_bytes() const {
+  const State& s = *state_;
+  std::int64_t floats = s.hidden.size() + s.normed.size() + s.qkv.size() + s.attended.size() + s.inner.size() +
+                        s.logits.size() + s.pending.size() + s.rope.size();
+  for (const AlignedFloats& scratch : s.scratch) floats += scratch.size();
+  return static_cast<double>(s.cache.bytes()) + static_cast<double>(floats) * static_cast<double>(sizeof(float));
+}
+
 void DecoderSession::truncate(std::int64_t length) {
   State& s = *state_;
   if (length < 0 || length > s.early_length) {

@@ -238,4 +238,8 @@ double Decoder::weight_bytes() const {
   return bytes;
 }
 
+double Decoder::memory_bytes() const {
+  return weight_bytes() + bytes_of(weights_->embedding) + bytes_of(weights_->positions);
+}
+
 }  // namespace dynexec

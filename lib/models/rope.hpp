@@ -20,6 +20,7 @@ class RopeTable {
   // [head_dim / 2] values of one position, already multiplied by yarn's attention factor.
   const float* cosine(std::int64_t position) const { return cosine_.data() + position * half_; }
   const float* sine(std::int64_t position) const { return sine_.data() + position * half_; }
+  std::int64_t size() const { return cosine_.size() + sine_.size(); }  // values
   int half() const { return static_cast<int>(half_); }
 
  private:

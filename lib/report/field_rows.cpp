@@ -125,6 +125,8 @@ std::vector<Field<SummaryRow>> summary_fields() {
               DYNEXEC_MEMBER(equal_share))
       .figure("peak_rss_mb", "MB", "peak resident memory of the process while this path ran",
               DYNEXEC_MEMBER(peak_rss_mb))
+      .figure("tensor_mb", "MB", "weights, caches and buffers that this path holds at its peak",
+              DYNEXEC_MEMBER(tensor_mb))
       .figure("energy_j", "J", "measured energy a sample; empty where it cannot be measured",
               DYNEXEC_MEMBER(energy_j))
       .label("energy_source", "", "where the energy comes from", DYNEXEC_MEMBER(energy_source))

@@ -194,6 +194,11 @@ void RunFolder::write_environment(const std::string& json_text) {
   write_file_atomically(file("environment.json"), json_text);
 }
 
+std::string RunFolder::environment() const {
+  const std::string path = file("environment.json");
+  return std::filesystem::exists(path) ? read_file(path) : "";
+}
+
 void RunFolder::write_block(std::span<const SampleRow> rows, std::span<const TraceRecord> traces) {
   if (state_ != RunState::running) write_state(RunState::running, "");
   // Decisions first: those without rows are dropped on resume, rows without decisions could not be mended.

@@ -63,6 +63,7 @@ class RunFolder : public RowSink {
   std::vector<SummaryRow> summary() const;
 
   void write_environment(const std::string& json);
+  std::string environment() const;  // what was written last, also by an earlier process; "" when nothing was
 
   // Appends a block's rows and decisions. A kill loses at most the block that is being written.
   void write_block(std::span<const SampleRow> rows, std::span<const TraceRecord> traces) override;

@@ -32,10 +32,12 @@ def test_a_run_leaves_complete_files(folder):
         check(float(row["latency_ms"]) > 0 and float(row["macs"]) > 0, f"no figures in {row}")
         check(row["equal_to_baseline"] == ("" if row["path"] == "base" else "1"), f"other tokens than the baseline: {row}")
     for row in summary:
+        check(0 < float(row["tensor_mb"]) < float(row["peak_rss_mb"]), f"tensor bytes of {row}")
         check(float(row["speedup_ci_low"]) <= float(row["speedup"]) <= float(row["speedup_ci_high"]), f"interval of {row}")
         check(row["latency_ms_p99"] == "", "a 99th percentile of a few samples")
     environment_file = json.loads((run / "environment.json").read_text())
     check(environment_file["cpu"]["model"] and environment_file["threads"]["used"] == 1, "environment.json is poor")
+    check([entry["path"] for entry in environment_file["warmup"]] == list(PATHS), "environment.json lacks the warm-up of a path")
     check(json.loads((run / "state.json").read_text())["state"] == "done", "state.json does not say done")
     check(not list(run.glob("*.partial")), "partial files are left")
     shown = dynexec("bench", run / "config.yaml", "--dry-run").ok().out

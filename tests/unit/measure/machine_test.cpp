@@ -11,6 +11,7 @@
 #include "measure/cpu_info.hpp"
 #include "measure/environment.hpp"
 #include "measure/threads.hpp"
+#include "mock_experiment.hpp"
 
 using namespace dynexec;
 namespace fs = std::filesystem;
@@ -89,6 +90,31 @@ TEST_CASE("this machine has a CPU, and its environment is described") {
   }
   CHECK(environment["start_utc"].get<std::string>() <= environment["end_utc"].get<std::string>());
   CHECK_NOTHROW(environment.dump());
+}
+
+TEST_CASE("a resumed run keeps the time it was started, whatever the earlier file holds") {
+  const nlohmann::json fresh = {{"start_utc", "2030-01-02T03:04:05Z"}};
+  nlohmann::json resumed = fresh;
+  continue_environment(resumed, R"({"start_utc": "2029-01-01T00:00:00Z", "cpu": {}})");
+  CHECK(resumed["start_utc"] == "2029-01-01T00:00:00Z");
+  CHECK(resumed["resumed_utc"] == "2030-01-02T03:04:05Z");
+  for (const char* damaged : {"", "[", "[]", "{}", R"({"start_utc": 3})"}) {
+    nlohmann::json same = fresh;
+    continue_environment(same, damaged);
+    CHECK(same == fresh);
+  }
+}
+
+TEST_CASE("the environment names the paths that did not warm up") {
+  nlohmann::json environment;
+  mock::Bench bench(2, {"calm", "wild"});
+  BenchResult result;
+  result.warmup = {{.runs = 4, .stable = true, .cv = 0.01, .cpu_share = 1},
+                   {.runs = 8, .stable = false, .cv = kMissing, .cpu_share = 1}};
+  add_warmup(environment, bench.experiment, result);
+  CHECK(environment["warmup"][0] == nlohmann::json({{"path", "calm"}, {"runs", 4}, {"stable", true}, {"variation", 0.01}}));
+  CHECK(environment["warmup"][1]["stable"] == false);
+  CHECK(environment["warmup"][1]["variation"].is_null());
 }
 
 TEST_CASE("processor files of other machines are understood") {

@@ -14,6 +14,7 @@ namespace {
 struct Run {
   Run(int samples, int repetitions) {
     facts.paths = {{"base", "plain", "greedy", false}, {"fast", "mock", "x=1", true}};
+    facts.tensor_bytes = {26e6, kMissing};
     facts.quality_metric = "exact_match";
     facts.cpus = 2;
     facts.build = {"1.0", "abc", "GCC", "Release", "", true};
@@ -111,6 +112,8 @@ TEST_CASE("figures of a clean run") {
   CHECK(fast.equal_share == 1);
   CHECK(std::isnan(base.equal_share));
   CHECK(fast.peak_rss_mb == 119);
+  CHECK(base.tensor_mb == Approx(26));
+  CHECK(std::isnan(fast.tensor_mb));
   CHECK(std::isnan(fast.energy_j));
 }
 

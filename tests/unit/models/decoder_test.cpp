@@ -154,6 +154,11 @@ TEST_CASE("sessions can be moved and outlive the caller's decoder") {
   CHECK(second.capacity() == 20);
   CHECK(second.decoder().config().hidden == 48);
   CHECK(second.cache_bytes() >= 2 * 4 * 2 * 16 * 20 * sizeof(float));
+  const double before = second.memory_bytes();
+  CHECK(before > static_cast<double>(second.cache_bytes()));
+  // Two more rows of logits need a larger buffer.
+  second.forward(tokens, 3);
+  CHECK(second.memory_bytes() >= before + 2 * 131 * 4);
 }
 
 TEST_CASE("parameters and bytes are counted") {
@@ -166,6 +171,9 @@ TEST_CASE("parameters and bytes are counted") {
   CHECK(tied->parameters() == 4 * layer + 131 * 48 + 48);
   // Columns are padded to 16: 90 to 96, 131 to 144.
   CHECK(tied->weight_bytes() == 4 * (4 * (layer + 2 * 48 * 6) + 48 * (144 + 1)));
+  CHECK(tied->memory_bytes() == tied->weight_bytes());
+  config.tied_head = false;
+  CHECK(random_decoder(config)->memory_bytes() == tied->weight_bytes() + 4 * 131 * 48);
 }
 
 TEST_CASE("costs are those of the call") {
