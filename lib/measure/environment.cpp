@@ -121,6 +121,25 @@ Ticks read_ticks() {
   return ticks;
 }
 
+// The arguments that the process was started with, quoted for a shell where they need it.
+std::string command_line() {
+  std::ifstream file("/proc/self/cmdline", std::ios::binary);
+  std::string text, argument;
+  while (std::getline(file, argument, '\0')) {
+    const bool plain = !argument.empty() && argument.find_first_not_of("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
+                                                                       "0123456789_-./=,:+@%") == std::string::npos;
+    if (!text.empty()) text += ' ';
+    if (plain) {
+      text += argument;
+      continue;
+    }
+    text += '\'';
+    for (const char c : argument) text += c == '\'' ? "'\\''" : std::string(1, c);
+    text += '\'';
+  }
+  return text;
+}
+
 json threads_json(const ThreadChoice& choice) {
   json timings = json::array();
   for (const ThreadTiming& timing : choice.timings)
@@ -166,6 +185,7 @@ json describe_environment(const EnvironmentRequest& request) {
   for (const auto& [name, version] : request.versions) versions[name] = escape_control(version);
 
   json out = {{"start_utc", utc_now()},
+              {"command", escape_control(command_line())},
               {"system", system_json()},
               {"cpu", cpu_json()},
               {"memory", memory_json()},

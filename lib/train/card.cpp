@@ -71,7 +71,7 @@ std::string model_card(const TrainOptions& options, const LlamaModule& module, c
   text += fmt::format("| seed, threads | {}, {} |\n", options.seed, options.threads);
   text += fmt::format("| wall time | {} |\n", format_duration(figures.seconds));
   text += "\n## Figures\n\n| | |\n|---|---|\n";
-  text += fmt::format("| training loss, last steps | {:.4f} |\n", figures.loss);
+  if (figures.loss >= 0) text += fmt::format("| training loss, last steps | {:.4f} |\n", figures.loss);
   text += fmt::format("| loss on the calibration split ({} problems) | {:.4f} |\n", options.eval_samples, figures.eval_loss);
   if (options.exit_layer > 0) text += fmt::format("| the same at the early exit | {:.4f} |\n", figures.exit_eval_loss);
   text += "\nLosses are nats per solution token. Exact match by family and difficulty: `dynexec bench` on the reasoning task.\n";

@@ -36,6 +36,7 @@ void save_checkpoint(const std::filesystem::path& path, const NamedTensors& tens
                     {{"step", std::to_string(state.step)},
                      {"tokens", std::to_string(state.tokens)},
                      {"milliseconds", std::to_string(static_cast<std::int64_t>(state.seconds * 1e3))},
+                     {"micro_loss", std::to_string(static_cast<std::int64_t>(state.smooth_loss * 1e6))},
                      {"pool", std::to_string(state.stream.pool)},
                      {"pool_step", std::to_string(state.stream.pool_step)},
                      {"batch", std::to_string(state.stream.batch)},
@@ -65,6 +66,8 @@ std::optional<CheckpointState> load_checkpoint(const std::filesystem::path& path
   state.step = whole(metadata, "step", path);
   state.tokens = whole(metadata, "tokens", path);
   state.seconds = static_cast<double>(whole(metadata, "milliseconds", path)) / 1e3;
+  // Checkpoints of older versions do not have it.
+  if (metadata.contains("micro_loss")) state.smooth_loss = static_cast<double>(whole(metadata, "micro_loss", path)) / 1e6;
   state.stream = {whole(metadata, "pool", path), whole(metadata, "pool_step", path), whole(metadata, "batch", path)};
   state.fingerprint = fingerprint;
   return state;

@@ -15,6 +15,7 @@ struct CheckpointState {
   std::int64_t step = 0;    // steps done
   std::int64_t tokens = 0;  // text tokens seen, without padding
   double seconds = 0;       // wall time spent training, all runs together
+  double smooth_loss = -1;  // running mean of the training loss; < 0: none yet
   StreamPosition stream;
   std::string fingerprint;  // of the options that must not change between runs
 };

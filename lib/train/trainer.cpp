@@ -118,7 +118,7 @@ class Run {
       row.tokens_per_second = static_cast<double>(state_.tokens - tokens_before) / (state_.seconds - before);
       log.append(row);
       if (progress) {
-        progress({state_.step, options_.optimiser.steps, state_.tokens, smooth_loss_, figures_.eval_loss,
+        progress({state_.step, options_.optimiser.steps, state_.tokens, state_.smooth_loss, figures_.eval_loss,
                   row.learning_rate, row.tokens_per_second});
       }
       if (last || due(options_.checkpoint_every)) save();
@@ -155,7 +155,7 @@ class Run {
     }
     optimiser_.step(row.learning_rate);
     optimiser_.clear_gradients();
-    smooth_loss_ = smooth_loss_ < 0 ? row.loss : 0.98 * smooth_loss_ + 0.02 * row.loss;
+    state_.smooth_loss = state_.smooth_loss < 0 ? row.loss : 0.98 * state_.smooth_loss + 0.02 * row.loss;
     return row;
   }
 
@@ -212,7 +212,7 @@ class Run {
     figures_.steps = state_.step;
     figures_.tokens = state_.tokens;
     figures_.seconds = state_.seconds;
-    figures_.loss = smooth_loss_;
+    figures_.loss = state_.smooth_loss;
     figures_.precision = bf16_ ? "bf16" : "fp32";
     figures_.finished = finished;
     export_model(folder, module_, tokenizer_json_, options_, figures_);
@@ -230,7 +230,6 @@ class Run {
   std::vector<TextBatch> evaluation_;
   CheckpointState state_;
   TrainFigures figures_;
-  double smooth_loss_ = -1;
 };
 
 }  // namespace

@@ -14,10 +14,8 @@ def test_the_quick_benchmark(folder):
     samples = rows(run_folder(out) / "samples.csv")
     check(all(row["equal_to_baseline"] != "0" for row in samples), "a path gave other tokens than the baseline")
     quality = float(summary[0]["quality"])
-    check(quality <= 0.97, f"the baseline's quality is {quality}: no room to see a difference")
+    check(0.6 <= quality <= 0.97, f"the baseline's quality is {quality}: no room to see a difference")
     best = max(summary[1:], key=lambda row: float(row["speedup"]))
-    if quality < 0.6:
-        raise Skip(f"everything else holds, but the shipped target solves only {quality:.0%} (60 % wanted)")
     return (f"{result.seconds:.0f} s; {best['path']}: {float(best['speedup']):.2f} "
             f"[{float(best['speedup_ci_low']):.2f}, {float(best['speedup_ci_high']):.2f}]")
 

@@ -73,6 +73,7 @@ TEST_CASE("this machine has a CPU, and its environment is described") {
   request.experiment = &experiment;
   nlohmann::json environment = describe_environment(request);
   finish_environment(environment);
+  CHECK(environment["command"].get<std::string>().find("unit_measure") != std::string::npos);
   CHECK(environment["cpu"]["logical"] >= 1);
   CHECK(environment["memory"]["total_mb"] > 0);
   CHECK_FALSE(environment["system"]["kernel"].get<std::string>().empty());
