@@ -103,23 +103,26 @@ run_tsan() {
     '--source-file=*thread_pool*'
 }
 
-# Whether clang++ is here with libFuzzer, which some systems package apart.
-has_fuzzer() {
-  printf 'extern "C" int LLVMFuzzerTestOneInput(const char*, unsigned long) { return 0; }\n' |
-    clang++ -x c++ -fsanitize=fuzzer,address -o .cache/fuzzer-check - 2>/dev/null
+# Whether clang++ is here with the run-time libraries that some systems package apart.
+has_sanitizers() {
+  local sanitizer
+  printf 'extern "C" int LLVMFuzzerTestOneInput(const char*, unsigned long) { return 0; }\n' >.cache/sanitizer-check.cpp
+  for sanitizer in fuzzer,address,undefined fuzzer,thread; do
+    clang++ -fsanitize="$sanitizer" -o .cache/sanitizer-check .cache/sanitizer-check.cpp 2>/dev/null || return
+  done
 }
 
 run_fuzz() {
   local source name corpus targets=() seconds=${DYNEXEC_FUZZ_SECONDS:-20}
   for source in tests/fuzz/fuzz_*.cpp; do targets+=("$(basename "$source" .cpp)"); done
-  build_or_count "configure fuzz" configure fuzz || return
-  build_or_count "build fuzz" build fuzz "${targets[@]}" || return
+  build_or_count "configure fuzz" configure asan || return
+  build_or_count "build fuzz" build asan "${targets[@]}" || return
   mkdir -p .cache/fuzz
   for name in "${targets[@]}"; do
     # What the fuzzer finds new goes to a copy: the committed corpus stays as it is.
     corpus=$(mktemp -d)
     cp -r "tests/fuzz/corpus/${name#fuzz_}/." "$corpus" 2>/dev/null
-    check "$name, $seconds s" $((seconds + 120)) env ASAN_OPTIONS=detect_leaks=1 "build-fuzz/tests/$name" \
+    check "$name, $seconds s" $((seconds + 120)) env ASAN_OPTIONS=detect_leaks=1 "build-asan/tests/$name" \
       -max_total_time="$seconds" -timeout=10 -rss_limit_mb=2048 -artifact_prefix=.cache/fuzz/ "$corpus"
     rm -rf "$corpus"
   done
@@ -141,7 +144,7 @@ run_parity() {
 
 start=$SECONDS
 ensure_packages "${packages[@]}"
-if wanted fuzz && ! has_fuzzer; then ensure_packages clang libclang-rt-dev; fi
+if wanted asan || wanted tsan || wanted fuzz; then has_sanitizers || ensure_packages clang libclang-rt-dev; fi
 check_tools
 ensure_venv scripts/requirements-test.txt
 step "configure" configure release || exit 1

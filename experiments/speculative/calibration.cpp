@@ -129,4 +129,9 @@ const Calibration& SharedCalibration::get() {
   return *result_;
 }
 
+RunningCosts& SharedCalibration::running() {
+  if (!running_) running_ = std::make_unique<RunningCosts>(get().costs);
+  return *running_;
+}
+
 }  // namespace dynexec::speculative

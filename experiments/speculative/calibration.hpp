@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "experiments/speculative/decode_loop.hpp"
+#include "experiments/speculative/running_costs.hpp"
 
 namespace dynexec::speculative {
 
@@ -33,6 +34,8 @@ class SharedCalibration {
  public:
   explicit SharedCalibration(std::function<Calibration(std::int64_t max_length)> measure) : measure_(std::move(measure)) {}
   const Calibration& get();
+  // Costs that follow what the rows of all its paths have shown since.
+  RunningCosts& running();
   // A draft longer than this is extrapolated.
   void require_length(std::int64_t length) { max_length_ = std::max(max_length_, length); }
   std::int64_t max_length() const { return max_length_; }
@@ -40,6 +43,7 @@ class SharedCalibration {
  private:
   std::function<Calibration(std::int64_t)> measure_;
   std::unique_ptr<Calibration> result_;
+  std::unique_ptr<RunningCosts> running_;
   std::int64_t max_length_ = 1;
 };
 

@@ -6,11 +6,28 @@
 namespace dynexec::speculative {
 namespace {
 
-// Joint acceptance probabilities on a logarithmic grid: cell i stands for kRatio^i.
-constexpr std::size_t kCells = 96;
-constexpr double kRatio = 0.95;
+// Joint acceptance probabilities on a logarithmic grid: cell i stands for kRatio^i, the last one for all below.
+constexpr std::size_t kCells = 256;
+constexpr double kRatio = 0.98;
 
 double joint_of(std::size_t cell) { return std::pow(kRatio, static_cast<double>(cell)); }
+
+// How many cells a factor moves a joint probability down; most tokens are too sure to move it a whole one.
+double cells_down(double factor) { return std::log(std::max(factor, 1e-12)) / std::log(kRatio); }
+
+// A place between two cells, the shares of both adding up to 1.
+struct Place {
+  Place(std::size_t from, double down) {
+    const double exact = std::min(static_cast<double>(from) + std::max(0.0, down), static_cast<double>(kCells - 1));
+    lower = std::min(static_cast<std::size_t>(exact), kCells - 2);
+    upper_share = exact - static_cast<double>(lower);
+  }
+  double value(const std::vector<double>& values) const {
+    return (1 - upper_share) * values[lower] + upper_share * values[lower + 1];
+  }
+  std::size_t lower;
+  double upper_share;
+};
 
 // Quantiles stand for the whole sample: the rule depends on the distribution only.
 std::vector<double> quantiles(std::vector<double> values) {
@@ -50,22 +67,22 @@ class CostAware : public LengthPolicy {
 
 StoppingRule::StoppingRule(const CostTable& costs, std::vector<double> acceptance, std::int64_t max_length)
     : max_length_(max_length) {
-  const std::vector<double> sample = quantiles(std::move(acceptance));
+  std::vector<double> downs = quantiles(std::move(acceptance));
+  for (double& a : downs) a = cells_down(a);
   const auto lengths = static_cast<std::size_t>(max_length);
   try_value_.assign(lengths + 1, std::vector<double>(kCells, 0));
   add_value_.assign(lengths, std::vector<double>(kCells, 0));
   rate_ = 1 / costs.round_ms(0, 0);
   for (int iteration = 0; iteration < 30; ++iteration) {
-    solve(costs, sample);
-    const double next = expected_rate(costs, sample);
+    solve(costs, downs);
+    const double next = expected_rate(costs, downs);
     if (std::abs(next - rate_) <= 1e-9 * rate_) break;
     rate_ = next;
   }
 }
 
 std::size_t StoppingRule::cell(double joint) {
-  const double exact = std::log(std::max(joint, 1e-12)) / std::log(kRatio);
-  return std::min(kCells - 1, static_cast<std::size_t>(std::lround(std::max(0.0, exact))));
+  return std::min(kCells - 1, static_cast<std::size_t>(std::lround(std::max(0.0, cells_down(joint)))));
 }
 
 bool StoppingRule::worth_trying(std::int64_t k, double joint) const {
@@ -76,7 +93,7 @@ bool StoppingRule::worth_adding(std::int64_t k, double joint) const {
   return k < max_length_ && add_value_[static_cast<std::size_t>(k)][cell(joint)] > 0;
 }
 
-void StoppingRule::solve(const CostTable& costs, const std::vector<double>& acceptance) {
+void StoppingRule::solve(const CostTable& costs, const std::vector<double>& downs) {
   for (std::size_t k = add_value_.size(); k-- > 0;) {
     const auto drafted = static_cast<std::int64_t>(k);
     const double marginal = costs.round_ms(0, drafted + 1) - costs.round_ms(0, drafted);
@@ -84,14 +101,14 @@ void StoppingRule::solve(const CostTable& costs, const std::vector<double>& acce
       add_value_[k][i] = std::max(0.0, joint_of(i) - rate_ * marginal + try_value_[k + 1][i]);
     for (std::size_t i = 0; i < kCells; ++i) {
       double expected = 0;
-      for (const double a : acceptance) expected += add_value_[k][cell(joint_of(i) * a)];
-      expected /= static_cast<double>(acceptance.size());
+      for (const double down : downs) expected += Place(i, down).value(add_value_[k]);
+      expected /= static_cast<double>(downs.size());
       try_value_[k][i] = std::max(0.0, expected - rate_ * costs.draft_ms);
     }
   }
 }
 
-double StoppingRule::expected_rate(const CostTable& costs, const std::vector<double>& acceptance) const {
+double StoppingRule::expected_rate(const CostTable& costs, const std::vector<double>& downs) const {
   // Forward pass over the reachable states: weight[cell] is the probability of having drafted k tokens so.
   std::vector<double> weight(kCells, 0);
   weight[0] = 1;
@@ -105,14 +122,17 @@ double StoppingRule::expected_rate(const CostTable& costs, const std::vector<dou
         cost += weight[i] * costs.round_ms(drafted, drafted);
         continue;
       }
-      const double share = weight[i] / static_cast<double>(acceptance.size());
-      for (const double a : acceptance) {
-        const std::size_t j = cell(joint_of(i) * a);
-        if (add_value_[k][j] > 0) {
-          next[j] += share;
-          tokens += share * joint_of(j);
-        } else {
-          cost += share * costs.round_ms(drafted + 1, drafted);
+      for (const double down : downs) {
+        const Place place(i, down);
+        for (const std::size_t j : {place.lower, place.lower + 1}) {
+          const double part = j == place.lower ? 1 - place.upper_share : place.upper_share;
+          const double share = weight[i] * part / static_cast<double>(downs.size());
+          if (add_value_[k][j] > 0) {
+            next[j] += share;
+            tokens += share * joint_of(j);
+          } else {
+            cost += share * costs.round_ms(drafted + 1, drafted);
+          }
         }
       }
     }

@@ -27,8 +27,9 @@ class StoppingRule {
   double rate() const { return rate_; }  // tokens per ms under the rule, in expectation
 
  private:
-  void solve(const CostTable& costs, const std::vector<double>& acceptance);
-  double expected_rate(const CostTable& costs, const std::vector<double>& acceptance) const;
+  // downs: the acceptance estimates as steps of the grid of A.
+  void solve(const CostTable& costs, const std::vector<double>& downs);
+  double expected_rate(const CostTable& costs, const std::vector<double>& downs) const;
   static std::size_t cell(double joint);
 
   std::int64_t max_length_;

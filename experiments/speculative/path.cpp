@@ -80,31 +80,31 @@ class DecodePath : public Path {
   }
 
   void analyse(const Sample& sample, const Streams&, Outcome& outcome) override {
-    const CostTable& costs = parts_.calibration->get().costs;
+    parts_.calibration->running().add(last_rounds_);
+    const CostTable costs = parts_.calibration->running().table();
     outcome.predicted_ms = outcome.first_token_ms + predicted_rounds_ms(costs, last_rounds_);
     if (!info_.lossless) return;  // hindsight needs the one output that all draft lengths share
     const auto& output = std::any_cast<const TextOutput&>(outcome.output);
-    const auto known = oracles_.find(sample.index);
-    if (known == oracles_.end() || known->second.tokens != output.tokens)
-      oracles_[sample.index] = {output.tokens, oracle_rounds(sample, output)};
-    outcome.oracle_ms = outcome.first_token_ms + oracles_[sample.index].ms;
+    Agreement& agreement = agreements_[sample.index];
+    if (agreement.tokens != output.tokens) agreement = {output.tokens, agreeing_runs(sample, output)};
+    outcome.oracle_ms =
+        outcome.first_token_ms + oracle_rounds_ms(costs, agreement.runs, parts_.calibration->max_length());
   }
 
  private:
-  // Least modelled time of the rounds that give this output; the same for all repetitions of a sample.
-  double oracle_rounds(const Sample& sample, const TextOutput& output) {
+  // The same for all repetitions of a sample.
+  std::vector<std::int64_t> agreeing_runs(const Sample& sample, const TextOutput& output) {
     std::vector<std::int32_t> tokens =
         parts_.tokenizer->encode(std::any_cast<const TextInput&>(sample.input).prompt, true);
     const std::size_t prompt = tokens.size();
     tokens.insert(tokens.end(), output.tokens.begin(), output.tokens.end());
     if (!oracle_drafter_) oracle_drafter_ = parts_.make_drafter();
-    return oracle_rounds_ms(parts_.calibration->get().costs, oracle_drafter_->agreeing_runs(tokens, prompt),
-                            parts_.calibration->max_length());
+    return oracle_drafter_->agreeing_runs(tokens, prompt);
   }
 
-  struct Oracle {
+  struct Agreement {
     std::vector<std::int32_t> tokens;
-    double ms = 0;
+    std::vector<std::int64_t> runs;
   };
 
   PathParts parts_;
@@ -112,7 +112,7 @@ class DecodePath : public Path {
   std::unique_ptr<DecodeLoop> loop_;
   std::vector<Round> last_rounds_;  // of the latest run(), for analyse()
   std::unique_ptr<Drafter> oracle_drafter_;
-  std::map<std::size_t, Oracle> oracles_;  // by sample
+  std::map<std::size_t, Agreement> agreements_;  // by sample
 };
 
 }  // namespace

@@ -28,6 +28,8 @@ SampleFigures reduce(const std::vector<const SampleRow*>& rows) {
   figures.prefill_ms = mean_present(rows, &SampleRow::prefill_ms);
   figures.quality = mean_present(rows, &SampleRow::quality);
   figures.energy_j = mean_present(rows, &SampleRow::energy_j);
+  figures.predicted_ms = mean_present(rows, &SampleRow::predicted_ms);
+  figures.oracle_ms = mean_present(rows, &SampleRow::oracle_ms);
   return figures;
 }
 
@@ -55,11 +57,16 @@ std::vector<double> PathRows::values(double SampleFigures::*figure) const {
 }
 
 Paired pair_up(const PathRows& baseline, const PathRows& path, double SampleFigures::*figure) {
+  return pair_up(baseline, figure, path, figure);
+}
+
+Paired pair_up(const PathRows& baseline, double SampleFigures::*theirs_figure, const PathRows& path,
+               double SampleFigures::*mine_figure) {
   Paired paired;
   for (const auto& [sample, figures] : path.samples) {
     const auto partner = baseline.samples.find(sample);
     if (partner == baseline.samples.end()) continue;
-    const double theirs = partner->second.*figure, mine = figures.*figure;
+    const double theirs = partner->second.*theirs_figure, mine = figures.*mine_figure;
     if (std::isnan(theirs) || std::isnan(mine)) continue;
     paired.samples.push_back(sample);
     paired.baseline.push_back(theirs);

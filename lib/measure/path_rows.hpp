@@ -16,6 +16,7 @@ struct SampleFigures {
   double latency_mean = kMissing, latency_median = kMissing, cpu_ms = kMissing;
   double ttft_ms = kMissing, tpot_ms = kMissing, prefill_ms = kMissing, quality = kMissing,
          energy_j = kMissing;
+  double predicted_ms = kMissing, oracle_ms = kMissing;
 };
 
 struct PathRows {
@@ -35,5 +36,7 @@ struct Paired {
   std::vector<double> baseline, path;
 };
 Paired pair_up(const PathRows& baseline, const PathRows& path, double SampleFigures::*figure);
+Paired pair_up(const PathRows& baseline, double SampleFigures::*theirs, const PathRows& path,
+               double SampleFigures::*mine);
 
 }  // namespace dynexec

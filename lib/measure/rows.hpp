@@ -63,7 +63,7 @@ struct SummaryRow {
   double macs_mean = kMissing, weight_mb_read_mean = kMissing, kv_mb_read_mean = kMissing;
   double tokens_mean = kMissing, tokens_per_target_pass = kMissing, acceptance_rate = kMissing;
   double draft_length_mean = kMissing;
-  // Sum of the baseline's predicted_ms over the sum of this path's predicted_ms or oracle_ms.
+  // Geometric mean over samples of the baseline's predicted_ms over this path's predicted_ms or oracle_ms.
   double predicted_speedup = kMissing, oracle_speedup = kMissing;
   double bandwidth_share = kMissing;
   double equal_share = kMissing;  // share of rows whose output equals the baseline's (lossless paths)

@@ -36,7 +36,6 @@ struct Sums {
   double rows = 0, latency_ms = 0, tokens = 0, later_tokens = 0, passes = 0, macs = 0, weight_bytes = 0,
          kv_bytes = 0;
   double drafted = 0, accepted = 0, trials = 0, bandwidth_ms = 0, equal = 0, compared = 0;
-  double predicted_ms = 0, oracle_ms = 0;  // NaN when a row has none
   double peak_rss_mb = kMissing;
 };
 
@@ -56,8 +55,6 @@ Sums sum_rows(const PathRows& path) {
     s.accepted += static_cast<double>(cost.accepted_tokens);
     s.trials += static_cast<double>(cost.accept_trials);
     s.bandwidth_ms += row->bandwidth_share * row->latency_ms;
-    s.predicted_ms += row->predicted_ms;
-    s.oracle_ms += row->oracle_ms;
     if (row->equal_to_baseline) {
       s.compared += 1;
       s.equal += *row->equal_to_baseline ? 1 : 0;
@@ -136,26 +133,18 @@ void fill_speedup(const PathRows& baseline, const PathRows& path, Resamplers& re
   row.speedup_total = bootstrap.ratio(paired.baseline, paired.path);
 }
 
-// The rows' own theory against the baseline's, over the (sample, repetition) pairs that both have.
+// Like the speed-up itself, so that the figures can be laid side by side; NaN: no sample has both.
+double geometric_ratio(const Paired& paired) {
+  double sum = 0;
+  for (std::size_t i = 0; i < paired.path.size(); ++i) sum += std::log(paired.baseline[i] / paired.path[i]);
+  return paired.path.empty() ? kMissing : std::exp(sum / static_cast<double>(paired.path.size()));
+}
+
+// The rows' own theory against the baseline's.
 void fill_theory(const PathRows& baseline, const PathRows& path, SummaryRow& row) {
-  std::map<std::pair<std::int64_t, std::int64_t>, double> theirs;
-  for (const SampleRow* partner : baseline.measured)
-    theirs[{partner->sample, partner->repetition}] = partner->predicted_ms;
-  double base_predicted = 0, predicted = 0, base_oracle = 0, oracle = 0;
-  for (const SampleRow* mine : path.measured) {
-    const auto partner = theirs.find({mine->sample, mine->repetition});
-    if (partner == theirs.end() || std::isnan(partner->second)) continue;
-    if (!std::isnan(mine->predicted_ms)) {
-      base_predicted += partner->second;
-      predicted += mine->predicted_ms;
-    }
-    if (!std::isnan(mine->oracle_ms)) {
-      base_oracle += partner->second;
-      oracle += mine->oracle_ms;
-    }
-  }
-  row.predicted_speedup = ratio_or_missing(base_predicted, predicted);
-  row.oracle_speedup = ratio_or_missing(base_oracle, oracle);
+  row.predicted_speedup = geometric_ratio(pair_up(baseline, path, &SampleFigures::predicted_ms));
+  row.oracle_speedup =
+      geometric_ratio(pair_up(baseline, &SampleFigures::predicted_ms, path, &SampleFigures::oracle_ms));
 }
 
 void fill_quality(const PathRows& path, const BenchOptions& options, Resamplers& resamplers,

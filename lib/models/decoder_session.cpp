@@ -47,15 +47,19 @@ struct DecoderSession::State {
     if (!config.learned_positions) rope = RopeTable(config, capacity);
   }
 
-  // `rows` tokens in `hidden` at positions first .. through layers [begin, end).
-  void run_layers(std::int64_t rows, std::int64_t first, std::int64_t begin, std::int64_t end);
+  // `rows` tokens in `hidden` at positions first .. through layers [begin, end). Only the last `wanted` of them
+  // have their states after the last of these layers computed; the others leave their keys and values there.
+  void run_layers(std::int64_t rows, std::int64_t first, std::int64_t begin, std::int64_t end,
+                  std::int64_t wanted);
   void norm_rows(const NormWeights& norm, const float* in, float* out, std::int64_t rows);
   void norm_row(const NormWeights& norm, const float* in, std::int64_t size, float* out) const;
-  void attention(std::int64_t layer, std::int64_t rows, std::int64_t first);
+  // Writes the keys and values of `rows` positions; the last `queries` of them attend.
+  void attention(std::int64_t layer, std::int64_t rows, std::int64_t first, std::int64_t queries);
   // Rotates the new queries of a key/value head's group and writes its keys and values to the cache.
   void prepare_head(std::int64_t layer, std::int64_t kv_head, std::int64_t rows, std::int64_t first);
-  void attend_heads(std::int64_t layer, std::int64_t first_head, std::int64_t heads, std::int64_t rows,
-                    std::int64_t first, int thread);
+  // Queries of the rows [begin, rows), the first of all rows being position `first`.
+  void attend_heads(std::int64_t layer, std::int64_t first_head, std::int64_t heads, std::int64_t begin,
+                    std::int64_t rows, std::int64_t first, int thread);
 
   void check_tokens(std::span<const std::int32_t> tokens, std::int64_t start) const;
   void check_logit_rows(std::int64_t logit_rows, std::int64_t tokens) const;
@@ -124,27 +128,34 @@ void DecoderSession::State::prepare_head(std::int64_t layer, std::int64_t kv_hea
 }
 
 void DecoderSession::State::attend_heads(std::int64_t layer, std::int64_t first_head, std::int64_t heads,
-                                         std::int64_t rows, std::int64_t first, int thread) {
+                                         std::int64_t begin, std::int64_t rows, std::int64_t first,
+                                         int thread) {
   const std::int64_t dim = config.head_dim;
   AttentionRows request;
   request.query_stride = config.query_size() + 2 * config.kv_size();
-  request.query = qkv.data() + first_head * dim;
+  request.query = qkv.data() + begin * request.query_stride + first_head * dim;
   request.out_stride = config.query_size();
-  request.out = attended.data() + first_head * dim;
-  request.rows = rows;
+  request.out = attended.data() + begin * request.out_stride + first_head * dim;
+  request.rows = rows - begin;
   request.heads = heads;
-  request.first = first;
+  request.first = first + begin;
   request.window = config.window[static_cast<std::size_t>(layer)];
   request.scale = 1.0f / std::sqrt(static_cast<float>(dim));
   attend(cache, layer, first_head / (config.heads / config.kv_heads), request,
          scratch[static_cast<std::size_t>(thread)].data());
 }
 
-void DecoderSession::State::attention(std::int64_t layer, std::int64_t rows, std::int64_t first) {
-  const std::int64_t group = config.heads / config.kv_heads;
+void DecoderSession::State::attention(std::int64_t layer, std::int64_t rows, std::int64_t first,
+                                      std::int64_t queries) {
+  const std::int64_t group = config.heads / config.kv_heads, skipped = rows - queries;
+  if (queries == 0) {
+    for (std::int64_t h = 0; h < config.kv_heads; ++h) prepare_head(layer, h, rows, first);
+    return;
+  }
   const std::int64_t positions =
-      attended_positions(first, rows, config.window[static_cast<std::size_t>(layer)]);
-  const double macs = 2.0 * static_cast<double>(rows * config.query_size()) * static_cast<double>(positions);
+      attended_positions(first + skipped, queries, config.window[static_cast<std::size_t>(layer)]);
+  const double macs =
+      2.0 * static_cast<double>(queries * config.query_size()) * static_cast<double>(positions);
   ThreadPool& pool = compute_pool();
   while (static_cast<int>(scratch.size()) < pool.threads())
     scratch.emplace_back(attention_scratch(cache, group));
@@ -153,7 +164,7 @@ void DecoderSession::State::attention(std::int64_t layer, std::int64_t rows, std
     pool.split(config.kv_heads, grain, [&](std::int64_t begin, std::int64_t end, int thread) {
       for (std::int64_t h = begin; h < end; ++h) {
         prepare_head(layer, h, rows, first);
-        attend_heads(layer, h * group, group, rows, first, thread);
+        attend_heads(layer, h * group, group, skipped, rows, first, thread);
       }
     });
     return;
@@ -165,32 +176,40 @@ void DecoderSession::State::attention(std::int64_t layer, std::int64_t rows, std
     for (std::int64_t i = begin; i < end; ++i) {
       const std::int64_t part = i % parts;
       const std::int64_t from = group * part / parts, to = group * (part + 1) / parts;
-      attend_heads(layer, i / parts * group + from, to - from, rows, first, thread);
+      attend_heads(layer, i / parts * group + from, to - from, skipped, rows, first, thread);
     }
   });
 }
 
 void DecoderSession::State::run_layers(std::int64_t rows, std::int64_t first, std::int64_t begin,
-                                       std::int64_t end) {
+                                       std::int64_t end, std::int64_t wanted) {
   const double entry = 2.0 * static_cast<double>(config.kv_size()) * sizeof(float);
   for (std::int64_t l = begin; l < end; ++l) {
     const LayerWeights& w = weights.layers[static_cast<std::size_t>(l)];
+    const std::int64_t queries = l + 1 < end ? rows : wanted, skipped = rows - queries;
     norm_rows(w.attention_norm, hidden.data(), normed.data(), rows);
     w.qkv->forward(normed.data(), qkv.data(), rows);
-    attention(l, rows, first);
-    w.out->forward_add(attended.data(), hidden.data(), rows);
-    norm_rows(w.mlp_norm, hidden.data(), normed.data(), rows);
-    w.mlp_in->forward(normed.data(), inner.data(), rows);
-    w.mlp_out->forward_add(inner.data(), hidden.data(), rows);
+    attention(l, rows, first, queries);
+    cost.macs += static_cast<double>(rows) * w.qkv->macs_per_row();
+    cost.kv_bytes += entry * static_cast<double>(rows);
+    if (queries == 0) {
+      cost.weight_bytes += static_cast<double>(w.qkv->weight_bytes());
+      continue;
+    }
+    float* states = hidden.data() + skipped * config.hidden;
+    w.out->forward_add(attended.data() + skipped * config.query_size(), states, queries);
+    norm_rows(w.mlp_norm, states, normed.data(), queries);
+    w.mlp_in->forward(normed.data(), inner.data(), queries);
+    w.mlp_out->forward_add(inner.data(), states, queries);
 
     const std::int64_t window = config.window[static_cast<std::size_t>(l)];
     double pairs = 0;  // (query, key) pairs of one head
-    for (std::int64_t r = 0; r < rows; ++r)
+    for (std::int64_t r = skipped; r < rows; ++r)
       pairs += static_cast<double>(attended_positions(first + r, 1, window));
-    cost.macs +=
-        static_cast<double>(rows) * w.macs_per_row() + 2 * pairs * static_cast<double>(config.query_size());
+    cost.macs += static_cast<double>(queries) * (w.macs_per_row() - w.qkv->macs_per_row()) +
+                 2 * pairs * static_cast<double>(config.query_size());
     cost.weight_bytes += w.weight_bytes();
-    cost.kv_bytes += entry * static_cast<double>(rows + attended_positions(first, rows, window));
+    cost.kv_bytes += entry * static_cast<double>(attended_positions(first + skipped, queries, window));
   }
 }
 
@@ -253,7 +272,8 @@ std::span<const float> DecoderSession::State::run(std::int64_t total, std::int64
   for (std::int64_t begin = 0; begin < total; begin += pass_rows) {
     const std::int64_t rows = std::min(pass_rows, total - begin);
     fill(begin, rows);
-    run_layers(rows, first + begin, begin_layer, end_layer);
+    const std::int64_t wanted = std::clamp<std::int64_t>(begin + rows - (total - logit_rows), 0, rows);
+    run_layers(rows, first + begin, begin_layer, end_layer, keep_hidden ? rows : wanted);
     if (keep_hidden) {
       std::copy_n(hidden.data(), rows * config.hidden, pending.data() + (first + begin) * config.hidden);
     }

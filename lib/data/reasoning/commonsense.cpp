@@ -48,8 +48,6 @@ constexpr std::array<Property, 4> kProperties{{{"have wings", "has wings", "has 
                                                {"are alive", "is alive", "is not alive", &Kind::alive},
                                                {"have wheels", "has wheels", "has no wheels", &Kind::wheels}}};
 
-constexpr std::array<std::string_view, 7> kClasses{"mammal", "bird", "fish", "insect", "plant", "vehicle", "tool"};
-
 std::string capital(std::string text) {
   text[0] = static_cast<char>(text[0] - 'a' + 'A');
   return text;

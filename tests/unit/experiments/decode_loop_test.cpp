@@ -221,3 +221,31 @@ TEST_CASE("calibration fills the cost table and the acceptance curve") {
   CHECK(calibration.curve.mean() > 0);
   CHECK_THROWS_AS(calibrate(pair.target, nullptr, options, {}, {}), Error);
 }
+
+TEST_CASE("running costs follow the rounds of the rows") {
+  CostTable calibrated;
+  calibrated.verify_ms = {1, 2, 3, 4, 5};
+  calibrated.decode_ms = 1;
+  calibrated.draft_ms = 0.5;
+  calibrated.draft_prefill_ms = 2;
+  RunningCosts running(calibrated);
+  CHECK(running.table().verify_ms == calibrated.verify_ms);
+  CHECK(running.table().draft_ms == 0.5);
+
+  // Plain steps take twice as long, drafts of 2 three times; the length between lies between, longer ones go along.
+  const Round plain{.verify_ms = 2}, first{.previews = 2, .drafted = 2, .draft_ms = 7, .verify_ms = 9},
+      later{.previews = 2, .drafted = 2, .draft_ms = 2, .verify_ms = 9};
+  running.add(std::vector<Round>{plain, first, later, later});
+  const CostTable costs = running.table();
+  CHECK(costs.decode_ms == 2);
+  CHECK(costs.verify_ms == std::vector<double>{2, 2 * 2.5, 9, 4 * 3.0, 5 * 3.0});
+  CHECK(costs.draft_ms == 1);
+  CHECK(costs.draft_prefill_ms == 6);
+
+  // One round that was interrupted is left out; many slow ones are the machine, and old ones are forgotten.
+  running.add(std::vector<Round>{{.verify_ms = 50}});
+  running.add(std::vector<Round>(2, plain));
+  CHECK(running.table().decode_ms == 2);
+  running.add(std::vector<Round>(64, Round{.verify_ms = 4}));
+  CHECK(running.table().decode_ms == 4);
+}

@@ -40,7 +40,7 @@ TEST_CASE("every sample runs through all paths in every repetition, in an order 
   }
   // 160 blocks over 6 orders: 26.7 expected, standard deviation 4.7.
   CHECK(orders.size() == 6);
-  for (const auto& [order, count] : orders) CHECK_MESSAGE(std::abs(count - 26.7) < 4 * 4.7, order);
+  for (const auto& entry : orders) CHECK_MESSAGE(std::abs(entry.second - 26.7) < 4 * 4.7, entry.first);
 
   // Rows come in the order of the paths, whatever the order of the runs was.
   for (std::size_t i = 0; i < bench.sink.rows.size(); i += 3) {

@@ -181,12 +181,15 @@ TEST_CASE("costs are those of the call") {
   const auto decoder = random_decoder(config);
   const std::vector<std::int32_t> tokens = random_tokens(config.vocab, 12);
   DecoderSession session(decoder, 60);
-  const double layer_macs = 48 * (96 + 2 * 32) + 96 * 48 + 3 * 48 * 90;
+  const double qkv_macs = 48 * (96 + 2 * 32), layer_macs = qkv_macs + 96 * 48 + 3 * 48 * 90;
+  // Of the last layer, tokens without logits need their keys and values alone.
   session.forward(part(tokens, 0, 10), 0);
-  CHECK(session.last_cost().macs == 4 * (10 * layer_macs + 2 * 96 * 55));
-  CHECK(session.last_cost().kv_bytes == 4 * 2 * 32 * 4 * (10 + 10));
+  CHECK(session.last_cost().macs == 3 * (10 * layer_macs + 2 * 96 * 55) + 10 * qkv_macs);
+  CHECK(session.last_cost().kv_bytes == 2 * 32 * 4 * (3 * (10 + 10) + 10));
+  CHECK(session.last_cost().weight_bytes < decoder->weight_bytes());
   session.forward(part(tokens, 10, 12), 1);
-  CHECK(session.last_cost().macs == 4 * (2 * layer_macs + 2 * 96 * (11 + 12)) + 131 * 48);
+  CHECK(session.last_cost().macs ==
+        3 * (2 * layer_macs + 2 * 96 * (11 + 12)) + (qkv_macs + layer_macs + 2 * 96 * 12) + 131 * 48);
   CHECK(session.last_cost().weight_bytes == decoder->weight_bytes());
   CHECK(session.last_cost().kv_bytes == 4 * 2 * 32 * 4 * (2 + 12));
   session.truncate(10);
