@@ -87,7 +87,7 @@ run_asan() {
     leaks=1
     if ldd "$binary" | grep -q libtorch; then leaks=0; fi
     check "asan+ubsan $(basename "$binary")" 900 env ASAN_OPTIONS=detect_leaks=$leaks:detect_stack_use_after_return=1 \
-      UBSAN_OPTIONS=print_stacktrace=1 DYNEXEC_SANITIZED=1 "$binary"
+      UBSAN_OPTIONS=print_stacktrace=1 "$binary"
   done
 }
 
@@ -97,9 +97,9 @@ run_tsan() {
   build_or_count "build tsan" build tsan unit_base unit_measure unit_kernels || return
   local binary
   for binary in base measure; do
-    check "tsan unit_$binary" 900 env TSAN_OPTIONS=halt_on_error=1 DYNEXEC_SANITIZED=1 "build-tsan/tests/unit_$binary"
+    check "tsan unit_$binary" 900 env TSAN_OPTIONS=halt_on_error=1 "build-tsan/tests/unit_$binary"
   done
-  check "tsan thread pool" 600 env TSAN_OPTIONS=halt_on_error=1 DYNEXEC_SANITIZED=1 build-tsan/tests/unit_kernels \
+  check "tsan thread pool" 600 env TSAN_OPTIONS=halt_on_error=1 build-tsan/tests/unit_kernels \
     '--source-file=*thread_pool*'
 }
 

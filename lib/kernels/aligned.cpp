@@ -83,7 +83,7 @@ AlignedFloats::AlignedFloats(std::int64_t count) {
 }
 
 AlignedFloats AlignedFloats::clustered(std::int64_t count) {
-#if defined(__SANITIZE_ADDRESS__)
+#if defined(DYNEXEC_SANITIZED)
   return AlignedFloats(count);  // a block of its own is watched at both ends
 #else
   if (count <= 0) return {};

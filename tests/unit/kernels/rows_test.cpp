@@ -48,7 +48,7 @@ TEST_CASE("the exponential at its limits") {
 
 TEST_CASE("sums of every length: exponentials with shift and factor, plain, weighted") {
   for_each_branch([] {
-    for (const std::size_t size : {1, 15, 16, 63, 64, 65, 133, 511, 512, 513, 2000, 32001}) {
+    for (const std::size_t size : std::initializer_list<std::size_t>{1, 15, 16, 63, 64, 65, 133, 511, 512, 513, 2000, 32001}) {
       const auto length = static_cast<std::int64_t>(size);
       const std::vector<float> x = random_values(size, 1, 5), w = random_values(size, 2);
       std::vector<float> out(size);
@@ -122,7 +122,7 @@ TEST_CASE("rotation turns pairs by their angle") {
 
 TEST_CASE("maximum and finiteness of every length, with the odd one at every place") {
   for_each_branch([] {
-    for (const std::size_t size : {1, 3, 8, 16, 17, 40, 65}) {
+    for (const std::size_t size : std::initializer_list<std::size_t>{1, 3, 8, 16, 17, 40, 65}) {
       std::vector<float> x = random_values(size, 1);
       const auto length = static_cast<std::int64_t>(size);
       CHECK(kernel_branch().all_finite(x.data(), length));

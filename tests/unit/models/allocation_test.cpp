@@ -5,7 +5,7 @@
 #include "decoder_fixture.hpp"
 #include "models/sampling.hpp"
 
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__) || !defined(__GLIBC__)
+#if defined(DYNEXEC_SANITIZED) || !defined(__GLIBC__)
 // The sanitizers bring their own allocator.
 #else
 
@@ -48,7 +48,9 @@ TEST_CASE("the counter counts") {
 TEST_CASE("decoding, verifying, rolling back and sampling allocate nothing after the first round") {
   for (const int threads : {1, 2}) {
     set_compute_threads(threads);
-    for (const auto& [name, config] : varied_configs()) {
+    for (const auto& entry : varied_configs()) {
+      const auto& name = entry.first;
+      const auto& config = entry.second;
       INFO(name, ", threads ", threads);
       DecoderSession session(random_decoder(config), 300);
       const std::vector<std::int32_t> prompt = random_tokens(config.vocab, 200);

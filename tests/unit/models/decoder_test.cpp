@@ -8,7 +8,9 @@ template <class Check>
 void for_each_setting(Check check) {
   for (const std::string& branch : kernel_branches()) {
     select_kernel_branch(branch);
-    for (const auto& [name, config] : varied_configs()) {
+    for (const auto& entry : varied_configs()) {
+      const auto& name = entry.first;
+      const auto& config = entry.second;
       INFO("branch ", branch, ", ", name);
       check(config);
     }
@@ -31,7 +33,7 @@ TEST_CASE("verifying several tokens equals decoding them one by one, bit for bit
     const std::vector<float> wanted = step_by_step(steps, tokens);
     std::vector<float> found;
     std::size_t begin = 0;
-    for (const std::size_t size : {1, 2, 3, 4, 5, 6, 7, 8, 9, 16, 17, 22}) {
+    for (const std::size_t size : std::initializer_list<std::size_t>{1, 2, 3, 4, 5, 6, 7, 8, 9, 16, 17, 22}) {
       const std::span<const float> logits =
           chunks.forward(part(tokens, begin, begin + size), static_cast<std::int64_t>(size));
       found.insert(found.end(), logits.begin(), logits.end());
@@ -128,7 +130,9 @@ TEST_CASE("early logits come from the shared norm and head of a shorter model") 
 }
 
 TEST_CASE("the number of threads changes nothing") {
-  for (const auto& [name, config] : varied_configs()) {
+  for (const auto& entry : varied_configs()) {
+    const auto& name = entry.first;
+    const auto& config = entry.second;
     INFO(name);
     const auto decoder = random_decoder(config);
     const std::vector<std::int32_t> tokens = random_tokens(config.vocab, 330);

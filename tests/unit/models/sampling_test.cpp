@@ -63,7 +63,7 @@ std::vector<double> naive_warp(std::span<const float> logits, const SamplingOpti
 
 TEST_CASE("warping equals its definition for every combination of warpers") {
   const std::vector<std::int32_t> history = {3, 5, 5, 0, 36, 3};
-  for (const std::size_t vocab : {2, 37, 1000, 9000}) {
+  for (const std::size_t vocab : std::initializer_list<std::size_t>{2, 37, 1000, 9000}) {
     for (const double temperature : {0.3, 1.0, 2.5}) {
       for (const std::int64_t top_k : {0, 1, 7, 500, 100000}) {
         for (const double top_p : {1.0, 0.95, 0.5, 0.01}) {
@@ -104,7 +104,7 @@ TEST_CASE("greedy is a one-hot of the largest penalised logit, the lowest index 
 }
 
 TEST_CASE("argmax finds the first largest at every place") {
-  for (const std::size_t size : {1, 15, 16, 17, 100}) {
+  for (const std::size_t size : std::initializer_list<std::size_t>{1, 15, 16, 17, 100}) {
     for (std::size_t i = 0; i < size; ++i) {
       std::vector<float> logits(size, -2);
       std::fill(logits.begin() + static_cast<std::ptrdiff_t>(i), logits.end(), 3.0f);

@@ -54,7 +54,9 @@ TEST_CASE("gradients agree with finite differences") {
   const auto late = at::cross_entropy_loss(module.logits(hidden.last.reshape({-1, 32}), false), targets);
   const auto early = at::cross_entropy_loss(module.logits(hidden.early.reshape({-1, 32}), false), targets);
   (late + 0.2 * early).backward();
-  for (const auto& [name, parameter] : module.parameters()) {
+  for (const auto& entry : module.parameters()) {
+    const auto& name = entry.first;
+    const auto& parameter = entry.second;
     CAPTURE(name);
     // Along the gradient's own direction the derivative is its norm: large against fp32 rounding.
     const at::Tensor gradient = parameter.grad();
