@@ -19,17 +19,9 @@ DraftSignal DraftRound::preview(std::span<const float> logits) {
   logits = logits.first(std::min(logits.size(), vocab_));
   signal_ = {};
   if (signals_) {
-    const float top = *std::max_element(logits.begin(), logits.end());
-    double sum = 0, weighted = 0;
-    for (const float logit : logits) {
-      const float shifted = logit - top;
-      const float weight = std::exp(shifted);
-      sum += static_cast<double>(weight);
-      weighted += static_cast<double>(weight * shifted);
-    }
-    log_sum_ = static_cast<double>(top) + std::log(sum);
-    signal_.entropy = std::log(sum) - weighted / sum;
-    signal_.top_probability = 1.0 / sum;
+    const SoftmaxFigures figures = softmax_figures(logits);
+    log_sum_ = figures.log_sum;
+    signal_ = {.entropy = figures.entropy, .top_probability = figures.top_probability};
     logits_.assign(logits.begin(), logits.end());
   }
   if (options_.greedy() && options_.repetition_penalty == 1) {

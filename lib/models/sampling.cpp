@@ -131,16 +131,13 @@ std::int32_t argmax(std::span<const float> logits) {
 }
 
 float top_gap(std::span<const float> logits) {
-  float first = -std::numeric_limits<float>::infinity(), second = first;
-  for (const float logit : logits) {
-    if (logit > first) {
-      second = first;
-      first = logit;
-    } else if (logit > second) {
-      second = logit;
-    }
-  }
-  return first - second;
+  if (logits.size() < 2) return std::numeric_limits<float>::infinity();
+  const std::int64_t first = argmax(logits);
+  const float* rest = logits.data() + first + 1;
+  float second = -std::numeric_limits<float>::infinity();
+  if (first > 0) second = kernel_branch().maximum(logits.data(), first);
+  if (first + 1 < length(logits)) second = std::max(second, kernel_branch().maximum(rest, length(logits) - first - 1));
+  return logits[static_cast<std::size_t>(first)] - second;
 }
 
 void warp(std::span<const float> logits, const SamplingOptions& options,
@@ -212,15 +209,21 @@ std::int32_t draw(std::span<const float> probabilities, double uniform) {
   return last == probabilities.rend() ? 0 : static_cast<std::int32_t>(probabilities.rend() - last - 1);
 }
 
-double entropy_of_logits(std::span<const float> logits) {
+SoftmaxFigures softmax_figures(std::span<const float> logits) {
   check_size(logits.size(), logits.size());
   std::vector<float>& weights = scratch().values;
   weights.resize(logits.size());
-  const auto size = static_cast<std::int64_t>(logits.size());
+  const auto size = length(logits);
   const float top = kernel_branch().maximum(logits.data(), size);
   const double total = kernel_branch().exp_sum(logits.data(), size, top, 1.0f, weights.data());
   const double weighted = kernel_branch().weighted_sum(weights.data(), logits.data(), size, top);
-  return std::log(total) - weighted / total;
+  return {.log_sum = static_cast<double>(top) + std::log(total),
+          .entropy = std::log(total) - weighted / total,
+          .top_probability = 1 / total};
+}
+
+double entropy_of_logits(std::span<const float> logits) {
+  return softmax_figures(logits).entropy;
 }
 
 }  // namespace dynexec

@@ -21,7 +21,7 @@ struct SamplingOptions {
 
 // Index of the largest logit, the lowest index on ties.
 std::int32_t argmax(std::span<const float> logits);
-// Top-1 minus top-2 logit.
+// Top-1 minus top-2 logit; infinite for a single one.
 float top_gap(std::span<const float> logits);
 
 // Probabilities after repetition penalty, temperature, top-k, top-p, min-p (the order of transformers),
@@ -31,6 +31,13 @@ void warp(std::span<const float> logits, const SamplingOptions& options,
 
 // Inverse-CDF draw with one uniform number. probabilities need not sum to exactly 1.
 std::int32_t draw(std::span<const float> probabilities, double uniform);
+
+struct SoftmaxFigures {
+  double log_sum = 0;  // log of the sum of exp(logits): log p(i) = logits[i] - log_sum
+  double entropy = 0;  // nats
+  double top_probability = 1;
+};
+SoftmaxFigures softmax_figures(std::span<const float> logits);
 
 // Shannon entropy in nats of softmax(logits).
 double entropy_of_logits(std::span<const float> logits);
