@@ -1,9 +1,9 @@
 #!/usr/bin/env python3
-"""Decode speed of dynexec, transformers and a plain PyTorch loop on the same random weights, fp32, batch 1.
+"""Decode speed of dynexec, transformers and a plain PyTorch loop on the same weights (random ones for the sizes), fp32, batch 1.
 
     compare_peers.py PROBE [--sizes 7M,110M] [--threads 1,2] [--tokens 48] [--rounds 7] [--output FILE.csv]
 
-PROBE is the built tests/probe_models_speed. The engines take turns in every round; a figure is the best round, the
+PROBE is the built tests/probe_models_speed; a size may also be the folder of a Llama model. The engines take turns in every round; a figure is the best round, the
 ratio is that of the best rounds, the median ratio is over rounds. All three must produce the same tokens.
 """
 
@@ -34,6 +34,8 @@ ROWS = (1, 2, 3, 5, 8, 16)
 
 
 def build(size):
+    if size not in SHAPES:
+        return LlamaForCausalLM.from_pretrained(size, dtype=torch.float32).eval()
     vocab, hidden, layers, heads, kv_heads, intermediate = SHAPES[size]
     config = LlamaConfig(vocab_size=vocab, hidden_size=hidden, num_hidden_layers=layers, num_attention_heads=heads,
                          num_key_value_heads=kv_heads, intermediate_size=intermediate, tie_word_embeddings=True,
@@ -52,8 +54,8 @@ class Probe:
 
     name = "dynexec"
 
-    def __init__(self, path, folder):
-        self.process = subprocess.Popen([path, folder, "1024"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    def __init__(self, path, folder, positions):
+        self.process = subprocess.Popen([path, folder, str(positions)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
 
     def ask(self, line):
         self.process.stdin.write(line + "\n")
@@ -206,7 +208,7 @@ def main():
         model = build(size)
         with tempfile.TemporaryDirectory() as folder:
             model.save_pretrained(folder)
-            probe = Probe(arguments.probe, folder)
+            probe = Probe(arguments.probe, folder, min(1024, model.config.max_position_embeddings))
             engines = [probe, Transformers(model), PlainLoop(model)]
             for threads in map(int, arguments.threads.split(",")):
                 found = list(measure(size, threads, probe, engines, arguments))
