@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Draws speed-up with its 95 % intervals from summary files of dynexec.
 
-    plot.py SUMMARY... [-o OUTPUT]                      speed-up against quality, a point for each path
+    plot.py SUMMARY... [-o OUTPUT]                      speed-up against quality (a line for each path where all share one)
     plot.py SWEEP.csv --x KEY [--curve KEY] [-o OUTPUT]  speed-up against a swept key, a curve for each path and value
 
 SUMMARY is a summary.csv or a run folder. Writes OUTPUT.png and OUTPUT.svg (default: beside the first file). Rows that are
@@ -89,7 +89,7 @@ def caption(rows):
     samples = several(f"{row.get('samples', '')} x {row.get('repetitions', '')}" for row in rows)
     return (f"n = {samples} (samples x repetitions); 95 % intervals; {several(row.get('threads') for row in rows)} threads; "
             f"CPU: {several(e.get('cpu', {}).get('model') for e in environments)}; "
-            f"revision {several(e.get('build', {}).get('revision') for e in environments)}")
+            f"revision {several((e.get('build', {}).get('revision') or '')[:12] for e in environments)}")
 
 
 def interval(row, column):
@@ -127,19 +127,36 @@ def label(row, rows):
     return "".join(parts) + ("" if row["valid"] == "1" else " (not valid)")
 
 
+def a_line_each(axes, rows, quality):
+    """A line for each path, with what theory predicts and what hindsight would have reached where that is known."""
+    marks = {"predicted_speedup": ("|", "predicted from measured costs"), "oracle_speedup": ("d", "best with hindsight")}
+    for place, row in enumerate(reversed(rows)):
+        axes.errorbar(number(row, "speedup"), place, xerr=interval(row, "speedup"), linestyle="none",
+                      **style(len(rows) - 1 - place, row["valid"] == "1"))
+        if row["_first"]:
+            continue
+        for column, (marker, name) in marks.items():
+            value = number(row, column)
+            if not math.isnan(value):
+                axes.plot(value, place, marker=marker, color="0.25", markerfacecolor="none", markersize=8, linestyle="none",
+                          label=name, zorder=1)
+    named = dict(zip(*reversed(axes.get_legend_handles_labels())))
+    if named:
+        axes.legend(named.values(), named.keys(), loc="lower center", bbox_to_anchor=(0.5, 1), ncol=2, frameon=False, fontsize=8)
+    axes.set_yticks(range(len(rows)), [label(row, rows) for row in reversed(rows)])
+    axes.set_ylim(-0.6, len(rows) - 0.4)
+    axes.set_xlabel("speed-up over the baseline" + quality)
+    speedup_axis(axes, rows, "x")
+
+
 def against_quality(figure, rows):
-    """Speed-up against quality; without quality, a line for each path."""
+    """Speed-up against quality; without quality, or when all paths share one, a line for each path."""
     axes = figure.add_subplot()
     measured = [row for row in rows if not math.isnan(number(row, "quality"))]
-    if not measured:
-        for place, row in enumerate(reversed(rows)):
-            axes.errorbar(number(row, "speedup"), place, xerr=interval(row, "speedup"), linestyle="none",
-                          **style(len(rows) - 1 - place, row["valid"] == "1"))
-        axes.set_yticks(range(len(rows)), [label(row, rows) for row in reversed(rows)])
-        axes.set_ylim(-0.6, len(rows) - 0.4)
-        axes.set_xlabel("speed-up over the baseline")
-        speedup_axis(axes, rows, "x")
-        return
+    metrics = sorted({(row.get("quality_metric") or "quality").replace("_", " ") for row in measured})
+    shared = {number(row, "quality") for row in measured}
+    if not measured or (len(measured) == len(rows) and len(rows) > 1 and len(shared) == 1):
+        return a_line_each(axes, rows, f" ({metrics[0]} {shared.pop():.3f} on all paths)" if shared else "")
     for row in rows:
         if row not in measured:
             print(f"left out: {row['path']} of {row['_file']} has no quality", file=sys.stderr)
@@ -147,8 +164,7 @@ def against_quality(figure, rows):
         axes.errorbar(number(row, "quality"), number(row, "speedup"), xerr=interval(row, "quality"),
                       yerr=interval(row, "speedup"), linestyle="none", label=label(row, measured),
                       **style(index, row["valid"] == "1"))
-    metrics = sorted({row.get("quality_metric") or "quality" for row in measured})
-    axes.set_xlabel(", ".join(metrics).replace("_", " "))
+    axes.set_xlabel(", ".join(metrics))
     axes.set_ylabel("speed-up over the baseline")
     speedup_axis(axes, measured, "y")
     axes.legend(loc="upper left", bbox_to_anchor=(1.01, 1), frameon=False, fontsize=8)

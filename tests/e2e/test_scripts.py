@@ -18,6 +18,10 @@ def plot(*arguments):
     return run([sys.executable, PLOT, *arguments])
 
 
+def test_readme_quotes_the_reference_results(folder):
+    run([sys.executable, ROOT / "scripts" / "readme_results.py", "--check"]).ok()
+
+
 def test_a_sweep_runs_resumes_and_plots(folder):
     config = tiny_config(folder, bench={"repetitions": 1})
     keys = ["paths.1.length=1,3", "paths.1.policy=constant,heuristic"]

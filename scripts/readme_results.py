@@ -1,0 +1,135 @@
+#!/usr/bin/env python3
+"""Writes README's result block from results/reference, so that no figure there is typed by hand.
+
+    scripts/readme_results.py [--check]
+
+--check changes nothing and exits 1 when README holds other figures than the files.
+"""
+
+import argparse
+import csv
+import json
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+REFERENCE = ROOT / "results" / "reference"
+START, END = "<!-- results:start -->", "<!-- results:end -->"
+
+
+def rows(path):
+    with open(path, newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def figure(text, digits):
+    return f"{float(text):.{digits}f}" if text else ""
+
+
+def number(text, digits):
+    """At most `digits` decimals, without trailing zeros."""
+    return f"{float(text):.{digits}f}".rstrip("0").rstrip(".")
+
+
+def table(summary):
+    lines = ["| path | speed-up [95 %] | latency ms | tokens/s | exact match | accepted | tokens/pass | predicted | oracle |",
+             "|---|---|---|---|---|---|---|---|---|"]
+    for i, row in enumerate(summary):
+        speedup = "baseline"
+        if i > 0:
+            speedup = f'{figure(row["speedup"], 2)} [{figure(row["speedup_ci_low"], 2)}, {figure(row["speedup_ci_high"], 2)}]'
+            if row["valid"] != "1":
+                speedup += " (not valid)"
+        cells = [row["path"], speedup, figure(row["latency_ms_mean"], 1), figure(row["tokens_per_s"], 0),
+                 figure(row["quality"], 3), figure(row["acceptance_rate"], 3), figure(row["tokens_per_target_pass"], 2),
+                 figure(row["predicted_speedup"], 2) if i > 0 else "", figure(row["oracle_speedup"], 2) if i > 0 else ""]
+        lines.append("| " + " | ".join(cells) + " |")
+    return lines
+
+
+def best(summary):
+    return max(summary[1:], key=lambda row: float(row["speedup_ci_low"]))
+
+
+def by_difficulty(samples, baseline):
+    """Exact match of the baseline at every difficulty, as 'a, b, c' from the easiest on."""
+    scores = {}
+    for row in samples:
+        if row["path"] == baseline and row["quality"]:
+            scores.setdefault(row["group"].rsplit("/", 1)[-1], []).append(float(row["quality"]))
+    return ", ".join(f"{sum(scores[level]) / len(scores[level]):.2f}" for level in sorted(scores))
+
+
+def peers():
+    text = []
+    for row in rows(REFERENCE / "peers.csv"):
+        if row["engine"] == "transformers":
+            text.append((row["model"], row["threads"], row["dynexec_speedup"]))
+    one = {model: number(ratio, 1) for model, threads, ratio in text if threads == "1"}
+    two = {model: number(ratio, 1) for model, threads, ratio in text if threads == "2"}
+    ratio = {(row["model"], row["threads"]): row["r(5)"] for row in rows(REFERENCE / "peers.csv") if row["engine"] == "dynexec"}
+    names = {model: "the shipped model" if "/" in model else model for model in one}
+    listed = ", ".join(f"{one[model]} / {two[model]} times as fast at {names[model]}" for model in one)
+    checks = ", ".join(f"{number(ratio[model, '1'], 2)} at {names[model]}" for model in one)
+    return (f"Against transformers with the same fp32 weights, interleaved in one run ([figures](results/reference/peers.csv), one / "
+            f"two threads), the baseline decodes {listed}. Checking 5 tokens costs, with one thread, {checks} times one token.")
+
+
+def block():
+    two, one, full = (REFERENCE / name for name in ("quickstart-2-threads", "quickstart-1-thread", "speculative-2-threads"))
+    summary, single, complete = rows(two / "summary.csv"), rows(one / "summary.csv"), rows(full / "summary.csv")
+    environment = json.loads((two / "environment.json").read_text())
+    top, top_single, top_full = best(summary), best(single), best(complete)
+    lines = [
+        START,
+        f'`{environment["command"]}` on {environment["cpu"]["logical"]} cores ({environment["cpu"]["model"]}), greedy decoding, '
+        f'{summary[0]["samples"]} problems × {summary[0]["repetitions"]} repetitions',
+        "([summary](results/reference/quickstart-2-threads/summary.csv), "
+        "[environment](results/reference/quickstart-2-threads/environment.json)); every path's output equals the baseline's in",
+        f'{100 * min(float(row["equal_share"]) for row in summary[1:]):.0f} % of the rows:',
+        "",
+        *table(summary),
+        "",
+        "`predicted` is the theory line, `oracle` the best draft lengths in hindsight; speculative decoding is lossless, so all paths "
+        "share one quality.",
+        f'With one thread `{top_single["path"]}` reaches {figure(top_single["speedup"], 2)} '
+        f'[{figure(top_single["speedup_ci_low"], 2)}, {figure(top_single["speedup_ci_high"], 2)}] '
+        "([summary](results/reference/quickstart-1-thread/summary.csv)).",
+        "",
+        f'The full experiment, `{json.loads((full / "environment.json").read_text())["command"]}`, compares {len(complete)} paths on '
+        f'{complete[0]["samples"]} problems ([summary](results/reference/speculative-2-threads/summary.csv)): '
+        f'`{top_full["path"]}` {figure(top_full["speedup"], 2)} [{figure(top_full["speedup_ci_low"], 2)}, '
+        f'{figure(top_full["speedup_ci_high"], 2)}]. Exact match is {figure(complete[0]["quality"], 2)}, from difficulty 1 to 6: '
+        f'{by_difficulty(rows(full / "samples.csv"), complete[0]["path"])}.',
+        "",
+        "What each file is and the command that made it: [results/reference](results/reference/README.md).",
+        "",
+        peers(),
+        "",
+        "![speed-up against quality](results/reference/speculative.png)",
+        "",
+        END,
+    ]
+    return "\n".join(lines)
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--check", action="store_true", help="change nothing; exit 1 when README is out of date")
+    arguments = parser.parse_args()
+    readme = ROOT / "README.md"
+    text = readme.read_text()
+    before, rest = text.split(START, 1)
+    after = rest.split(END, 1)[1]
+    wanted = before + block() + after
+    if wanted == text:
+        return 0
+    if arguments.check:
+        print("README.md holds other figures than results/reference; run scripts/readme_results.py", file=sys.stderr)
+        return 1
+    readme.write_text(wanted)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
