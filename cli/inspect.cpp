@@ -7,6 +7,7 @@
 #include "cli/commands.hpp"
 #include "data/tokenizer.hpp"
 #include "models/decoder.hpp"
+#include "models/exit_heads.hpp"
 
 namespace dynexec::cli {
 namespace {
@@ -30,8 +31,27 @@ Json describe_file(const std::filesystem::path& path) {
   return {{"file", path.string()}, {"tensors", tensors}, {"elements", elements}, {"metadata", file->metadata()}};
 }
 
+Json describe_network(const std::filesystem::path& path, const ModelFolder& folder) {
+  const auto network = Cnn::load(folder);
+  const CnnConfig& config = network->config();
+  Json units = Json::array(), exits = Json::array();
+  for (const CnnUnit& unit : network->units()) units.push_back(unit.name);
+  for (const ExitPoint& exit : load_exit_heads(folder, *network)) exits.push_back(exit.unit);
+  return {{"model", path.string()},
+          {"family", config.family == CnnFamily::resnet ? "resnet" : "vgg"},
+          {"parameters", network->parameters()},
+          {"macs", network->macs()},
+          {"image", {config.in_channels, config.image_size, config.image_size}},
+          {"classes", config.classes},
+          {"units", units},
+          {"exits", exits},
+          {"tensors", folder.tensor_names().size()},
+          {"sha256", folder.sha256()}};
+}
+
 Json describe_model(const std::filesystem::path& path) {
   const ModelFolder folder = ModelFolder::open(path);
+  if (is_cnn_config(folder.config())) return describe_network(path, folder);
   // Loading checks every tensor's presence and shape, not the header alone.
   const auto decoder = Decoder::load(folder);
   const DecoderConfig& config = decoder->config();

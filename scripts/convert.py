@@ -4,6 +4,7 @@
     convert.py stories260K.bin OUT [--tokenizer tok512.bin]   llama2.c, legacy and version 1
     convert.py pytorch_model.bin OUT                          a PyTorch state dict (.bin, .pt, .pth, .th)
     convert.py FOLDER OUT                                     a folder with pytorch_model.bin or its shards
+    convert.py resnet20.th OUT --config '{"architecture": "cifar_resnet20"}'   with what its config.json shall say
     convert.py weights.pth OUT.safetensors                    the tensors alone
 
 PyTorch files are loaded with weights_only=True, so that no code in them runs.
@@ -295,7 +296,7 @@ def shards_of(folder):
     return [folder / name for name in names]
 
 
-def convert_pytorch(source, out):
+def convert_pytorch(source, out, config):
     from safetensors.torch import save
 
     tensors, seen = {}, set()
@@ -312,6 +313,8 @@ def convert_pytorch(source, out):
     for name in JSON_FILES:
         if (folder / name).is_file():
             shutil.copyfile(folder / name, out / name)
+    if config is not None:
+        write_json(out / "config.json", config)
     write(out / "model.safetensors", data)
     if not (out / "config.json").exists():
         print("note: there was no config.json beside the checkpoint; a model folder needs one", file=sys.stderr)
@@ -345,6 +348,18 @@ def is_pytorch(path):
     return start[:4] == b"PK\x03\x04" or (len(start) >= 2 and start[0] == 0x80 and start[1] in (2, 3, 4, 5))
 
 
+def parse_config(text):
+    if text is None:
+        return None
+    try:
+        config = json.loads(text)
+    except ValueError as error:
+        raise ConversionError(f"not JSON: {error}", "--config", "quote it for the shell: --config '{\"key\": 1}'") from error
+    if not isinstance(config, dict):
+        raise ConversionError("not a JSON object", "--config", "give {...}")
+    return config
+
+
 def convert(arguments):
     source, out = arguments.source, arguments.out
     if not source.exists():
@@ -354,7 +369,7 @@ def convert(arguments):
         raise ConversionError("it exists already", target, "give another folder, or --force to replace it")
     target.parent.mkdir(parents=True, exist_ok=True)
     if source.is_dir() or is_pytorch(source):
-        convert_pytorch(source, out)
+        convert_pytorch(source, out, parse_config(arguments.config))
     elif out.suffix == ".safetensors":
         raise ConversionError("a llama2.c checkpoint becomes a folder", out, "give a folder's name")
     else:
@@ -366,6 +381,7 @@ def main():
     parser.add_argument("source", type=Path, help="checkpoint or folder")
     parser.add_argument("out", type=Path, help="model folder to write, or a .safetensors file")
     parser.add_argument("--tokenizer", type=Path, help="llama2.c tokenizer (default: tok<vocab>.bin or tokenizer.bin beside it)")
+    parser.add_argument("--config", metavar="JSON", help="content of config.json, for a PyTorch file that has none beside it")
     parser.add_argument("--half", action="store_true", help="store llama2.c weights in half precision")
     parser.add_argument("--force", action="store_true", help="replace an existing model")
     try:

@@ -18,6 +18,9 @@ struct Epilogue {
   Activation activation = Activation::none;
   bool gated = false;  // the tile's first half are gates: result = activation(first half) * second half
   bool add = false;    // add to the destination instead of overwriting it
+  // Added before the activation, in the layout of the destination; row stride `residual_stride`. None when null.
+  const float* residual = nullptr;
+  std::int64_t residual_stride = 0;
 };
 
 struct KernelBranch {

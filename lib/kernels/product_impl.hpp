@@ -154,6 +154,11 @@ void finish_as(const float* tile, int rows, int width, const Epilogue& epilogue,
     for (int j = 0; j < columns; j += Vec::kLanes) {
       Vec value = load(row + j);
       if (epilogue.bias) value = add(value, load(epilogue.bias + j));
+      if (epilogue.residual) {
+        const float* more = epilogue.residual + r * epilogue.residual_stride + j;
+        const int left = columns - j;
+        value = add(value, left >= Vec::kLanes ? load(more) : load_first(more, left));
+      }
       value = activate<A>(value);
       if (epilogue.gated) {
         Vec factor = load(row + second + j);

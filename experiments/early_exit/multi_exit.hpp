@@ -1,0 +1,54 @@
+// A network that may be left at several depths, whatever its family.
+#pragma once
+
+#include <any>
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <vector>
+
+#include "measure/contract.hpp"
+#include "models/exit_heads.hpp"
+
+namespace dynexec::early_exit {
+
+class MultiExit {
+ public:
+  virtual ~MultiExit() = default;
+  virtual std::size_t exits() const = 0;  // the network's own head at the end not counted
+  virtual std::size_t classes() const = 0;
+  // Multiply-accumulates of the layers up to an exit, heads aside; of exits() for the whole network.
+  virtual double layer_macs(std::size_t exit) const = 0;
+  virtual double memory_bytes() const = 0;
+
+  virtual void start(const std::any& input) = 0;
+  // Runs the layers up to an exit, exits() for all, without any head. Exits are asked for in ascending order.
+  virtual void run_layers_to(std::size_t exit) = 0;
+  // The same where it has not been done, and the exit's head (exits(): the network's own): logits [classes], valid until
+  // the next call.
+  virtual std::span<const float> logits(std::size_t exit) = 0;
+  // What has run since start(), counted by the code that ran; `tokens` is 1.
+  virtual const Cost& cost() const = 0;
+};
+
+class MultiExitCnn : public MultiExit {
+ public:
+  MultiExitCnn(std::shared_ptr<const Cnn> network, std::vector<ExitPoint> exits);
+
+  std::size_t exits() const override { return exits_.size(); }
+  std::size_t classes() const override { return static_cast<std::size_t>(session_.network().config().classes); }
+  double layer_macs(std::size_t exit) const override;
+  double memory_bytes() const override;
+  void start(const std::any& input) override;
+  void run_layers_to(std::size_t exit) override;
+  std::span<const float> logits(std::size_t exit) override;
+  const Cost& cost() const override { return cost_; }
+
+ private:
+  CnnSession session_;
+  std::vector<ExitPoint> exits_;
+  std::vector<float> logits_;
+  Cost cost_;
+};
+
+}  // namespace dynexec::early_exit

@@ -1,0 +1,46 @@
+#include "experiments/image_task.hpp"
+
+#include "base/resource_path.hpp"
+#include "base/sha256.hpp"
+
+namespace dynexec {
+namespace {
+
+std::shared_ptr<const LabelledImages> read_files(const Node& node, const std::string& format, const std::string& role,
+                                                 std::vector<Provenance>& provenance) {
+  std::vector<std::filesystem::path> paths;
+  for (const std::string& file : node.get_strings("files", {})) {
+    paths.push_back(resolve_path(file));
+    provenance.push_back({.role = role, .path = file, .sha256 = sha256_file(paths.back().string()), .parameters = 0});
+  }
+  if (paths.empty()) node.fail("names no files", "files: [test_batch.bin]");
+  return std::make_shared<LabelledImages>(read_images(format, paths));
+}
+
+}  // namespace
+
+ImageTasks read_image_tasks(const Node& root) {
+  const Node task = root.at("task"), calibration = root.section("calibration");
+  (void)task.get_choice("kind", "images", {"images"});
+  const std::string format = task.get_choice("format", "cifar10", image_formats());
+  const std::vector<std::string> classes = task.get_strings("classes", {});
+  const std::int64_t first = task.get_int("first", 0, 0, 1 << 30), samples = task.get_int("samples", 500, 1, 1 << 30);
+  const std::int64_t wanted = calibration.get_int("samples", 500, 1, 1 << 30);
+
+  ImageTasks tasks;
+  const auto images = read_files(task, format, "task data", tasks.provenance);
+  tasks.channels = images->channels;
+  tasks.size = images->height;
+  if (images->height != images->width) task.at("files").fail("holds images that are not square", "use square images");
+  tasks.test = std::make_shared<ImageTask>(images, first, samples, classes);
+  if (calibration.has("files")) {
+    const auto others = read_files(calibration, format, "calibration data", tasks.provenance);
+    tasks.calibration =
+        std::make_shared<ImageTask>(others, calibration.get_int("first", 0, 0, 1 << 30), wanted, classes);
+  } else {
+    tasks.calibration = std::make_shared<ImageTask>(images, first + samples, wanted, classes);
+  }
+  return tasks;
+}
+
+}  // namespace dynexec

@@ -1,0 +1,49 @@
+#include "kernels/pool2d.hpp"
+
+#include <algorithm>
+
+#include "base/error.hpp"
+
+namespace dynexec {
+
+void max_pool(const FeatureMap& in, FeatureMap& out, std::int64_t kernel, std::int64_t stride, std::int64_t padding) {
+  if (out.channels() != in.channels() || out.height() != (in.height() + 2 * padding - kernel) / stride + 1 ||
+      out.width() != (in.width() + 2 * padding - kernel) / stride + 1)
+    throw Error(ErrorKind::internal, "feature maps do not fit a pool", "", "");
+  const std::int64_t channels = in.channels();
+  for (std::int64_t y = 0; y < out.height(); ++y)
+    for (std::int64_t x = 0; x < out.width(); ++x) {
+      const std::int64_t top = std::max<std::int64_t>(0, y * stride - padding),
+                         bottom = std::min(in.height(), y * stride - padding + kernel),
+                         left = std::max<std::int64_t>(0, x * stride - padding),
+                         right = std::min(in.width(), x * stride - padding + kernel);
+      float* best = out.at(y, x);
+      std::copy_n(in.at(top, left), channels, best);
+      for (std::int64_t v = top; v < bottom; ++v)
+        for (std::int64_t u = left; u < right; ++u) {
+          const float* pixel = in.at(v, u);
+          for (std::int64_t c = 0; c < channels; ++c) best[c] = std::max(best[c], pixel[c]);
+        }
+    }
+}
+
+void adaptive_average_pool(const FeatureMap& in, std::int64_t size, float* out) {
+  const std::int64_t channels = in.channels();
+  const auto begin_of = [&](std::int64_t i, std::int64_t extent) { return i * extent / size; };
+  const auto end_of = [&](std::int64_t i, std::int64_t extent) { return ((i + 1) * extent + size - 1) / size; };
+  for (std::int64_t y = 0; y < size; ++y)
+    for (std::int64_t x = 0; x < size; ++x, out += channels) {
+      const std::int64_t top = begin_of(y, in.height()), bottom = end_of(y, in.height());
+      const std::int64_t left = begin_of(x, in.width()), right = end_of(x, in.width());
+      std::fill_n(out, channels, 0.0f);
+      for (std::int64_t v = top; v < bottom; ++v)
+        for (std::int64_t u = left; u < right; ++u) {
+          const float* pixel = in.at(v, u);
+          for (std::int64_t c = 0; c < channels; ++c) out[c] += pixel[c];
+        }
+      const float share = 1.0f / static_cast<float>((bottom - top) * (right - left));
+      for (std::int64_t c = 0; c < channels; ++c) out[c] *= share;
+    }
+}
+
+}  // namespace dynexec

@@ -1,0 +1,217 @@
+#include "models/cnn.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <utility>
+
+#include "base/error.hpp"
+#include "kernels/pool2d.hpp"
+#include "models/cnn_weights.hpp"
+
+namespace dynexec {
+
+std::shared_ptr<const Cnn> Cnn::load(const ModelFolder& folder) {
+  std::shared_ptr<Cnn> network(new Cnn());
+  load_cnn_weights(folder, *network->weights_);
+  return network;
+}
+
+std::shared_ptr<const Cnn> Cnn::load(const std::filesystem::path& folder) { return load(ModelFolder::open(folder)); }
+
+Cnn::Cnn() : weights_(std::make_unique<CnnWeights>()) {}
+Cnn::~Cnn() = default;
+
+const CnnConfig& Cnn::config() const { return weights_->config; }
+const std::vector<CnnUnit>& Cnn::units() const { return weights_->units; }
+double Cnn::parameters() const { return weights_->parameters; }
+
+double Cnn::classifier_macs() const {
+  double macs = 0;
+  for (const auto& layer : weights_->classifier) macs += layer->macs_per_row();
+  return macs;
+}
+
+double Cnn::classifier_bytes() const {
+  double bytes = 0;
+  for (const auto& layer : weights_->classifier) bytes += static_cast<double>(layer->weight_bytes());
+  return bytes;
+}
+
+double Cnn::macs() const {
+  double macs = classifier_macs();
+  for (const CnnUnit& unit : weights_->units) macs += unit.macs;
+  return macs;
+}
+
+double Cnn::weight_bytes() const {
+  double bytes = classifier_bytes();
+  for (const CnnUnit& unit : weights_->units) bytes += unit.weight_bytes;
+  return bytes;
+}
+
+struct CnnSession::State {
+  State(std::shared_ptr<const Cnn> owner, const CnnWeights& w);
+
+  void run_step(std::size_t index);
+  const FeatureMap& block_shortcut(const CnnStep& step);
+
+  // Takes a map of this shape that is not in use.
+  std::size_t claim(std::int64_t size, std::int64_t channels, std::span<const std::size_t> in_use);
+
+  std::shared_ptr<const Cnn> network;
+  const CnnWeights& weights;
+  std::vector<FeatureMap> maps;
+  std::vector<std::size_t> map_of_step;       // into maps
+  std::vector<std::size_t> block_input;       // of the steps that end a block
+  std::vector<std::size_t> shortcut_of_step;  // of the steps whose shortcut needs a map of its own
+  std::vector<float> pooled, hidden, next, logits;
+  std::size_t next_step = 0, done = 0;
+  bool started = false;
+};
+
+std::size_t CnnSession::State::claim(std::int64_t size, std::int64_t channels, std::span<const std::size_t> in_use) {
+  for (std::size_t i = 1; i < maps.size(); ++i)
+    if (maps[i].width() == size && maps[i].channels() == channels &&
+        std::find(in_use.begin(), in_use.end(), i) == in_use.end())
+      return i;
+  maps.emplace_back(size, size, channels, 1);
+  return maps.size() - 1;
+}
+
+CnnSession::State::State(std::shared_ptr<const Cnn> owner, const CnnWeights& w) : network(std::move(owner)), weights(w) {
+  const CnnConfig& config = weights.config;
+  maps.emplace_back(config.image_size, config.image_size, config.in_channels, config.wide_stem ? 3 : 1);
+  map_of_step.resize(weights.steps.size());
+  block_input.resize(weights.steps.size());
+  shortcut_of_step.resize(weights.steps.size());
+  std::size_t current = 0, entry = 0;
+  // Shortcuts without weights keep zero channels beside the copied ones, so nothing else may write to their maps.
+  std::vector<std::size_t> reserved;
+  for (std::size_t i = 0; i < weights.steps.size(); ++i) {
+    const CnnStep& step = weights.steps[i];
+    if (step.begins_block) entry = current;
+    std::vector<std::size_t> in_use = reserved;
+    in_use.insert(in_use.end(), {current, entry});
+    if (step.ends_block) {
+      block_input[i] = shortcut_of_step[i] = entry;
+      if (step.projection) {
+        shortcut_of_step[i] = claim(step.size, step.channels, in_use);
+        in_use.push_back(shortcut_of_step[i]);
+      } else if (maps[entry].width() != step.size || maps[entry].channels() != step.channels) {
+        maps.emplace_back(step.size, step.size, step.channels, 0);
+        shortcut_of_step[i] = maps.size() - 1;
+        reserved.push_back(shortcut_of_step[i]);
+        in_use.push_back(shortcut_of_step[i]);
+      }
+    }
+    current = map_of_step[i] = claim(step.size, step.channels, in_use);
+  }
+  const std::int64_t features = weights.classifier.front()->in_features();
+  pooled.resize(static_cast<std::size_t>(features));
+  std::int64_t widest = 1;
+  for (const auto& layer : weights.classifier) widest = std::max(widest, layer->out_features());
+  hidden.resize(static_cast<std::size_t>(widest));
+  next.resize(static_cast<std::size_t>(widest));
+}
+
+const FeatureMap& CnnSession::State::block_shortcut(const CnnStep& step) {
+  const auto index = static_cast<std::size_t>(&step - weights.steps.data());
+  const FeatureMap& input = maps[block_input[index]];
+  FeatureMap& shortcut = maps[shortcut_of_step[index]];
+  if (step.projection) {
+    step.projection->forward(input, shortcut, Activation::none);
+  } else if (&shortcut != &input) {
+    // Option A: every stride-th pixel, zero channels on both sides.
+    const std::int64_t before = (step.channels - input.channels()) / 2;
+    for (std::int64_t y = 0; y < step.size; ++y)
+      for (std::int64_t x = 0; x < step.size; ++x)
+        std::copy_n(input.at(y * step.shortcut_stride, x * step.shortcut_stride), input.channels(),
+                    shortcut.at(y, x) + before);
+  }
+  return shortcut;
+}
+
+void CnnSession::State::run_step(std::size_t index) {
+  const CnnStep& step = weights.steps[index];
+  const FeatureMap& in = maps[index == 0 ? 0 : map_of_step[index - 1]];
+  FeatureMap& out = maps[map_of_step[index]];
+  if (!step.convolution) {
+    max_pool(in, out, step.pool_kernel, step.pool_stride, step.pool_padding);
+  } else if (step.ends_block) {
+    step.convolution->forward(in, out, Activation::relu, &block_shortcut(step));
+  } else {
+    step.convolution->forward(in, out, Activation::relu);
+  }
+}
+
+CnnSession::CnnSession(std::shared_ptr<const Cnn> network) {
+  const CnnWeights& weights = *network->weights_;
+  state_ = std::make_unique<State>(std::move(network), weights);
+}
+CnnSession::~CnnSession() = default;
+CnnSession::CnnSession(CnnSession&&) noexcept = default;
+
+const Cnn& CnnSession::network() const { return *state_->network; }
+std::size_t CnnSession::done() const { return state_->done; }
+
+void CnnSession::start(std::span<const float> image) {
+  State& s = *state_;
+  const CnnConfig& config = s.weights.config;
+  const std::int64_t size = config.image_size, area = size * size;
+  if (static_cast<std::int64_t>(image.size()) != config.in_channels * area)
+    throw Error(ErrorKind::data,
+                fmt::format("an image of {} values, the network takes {} x {} x {}", image.size(), config.in_channels,
+                            size, size),
+                "", "use images of the network's size");
+  FeatureMap& input = s.maps[0];
+  for (std::int64_t c = 0; c < config.in_channels; ++c) {
+    const float mean = config.mean[static_cast<std::size_t>(c)];
+    const float factor = 1.0f / config.deviation[static_cast<std::size_t>(c)];
+    const float* plane = image.data() + c * area;
+    for (std::int64_t y = 0; y < size; ++y) {
+      float* row = input.at(y, 0) + c;
+      for (std::int64_t x = 0; x < size; ++x) row[x * config.in_channels] = (plane[y * size + x] - mean) * factor;
+    }
+  }
+  s.next_step = s.done = 0;
+  s.started = true;
+}
+
+void CnnSession::run_to(std::size_t unit) {
+  State& s = *state_;
+  if (!s.started || unit >= s.weights.units.size())
+    throw Error(ErrorKind::internal, fmt::format("unit {} of {} cannot be run", unit, s.weights.units.size()), "", "");
+  if (unit < s.done) return;
+  for (; s.next_step <= s.weights.unit_steps[unit]; ++s.next_step) s.run_step(s.next_step);
+  s.done = unit + 1;
+}
+
+const FeatureMap& CnnSession::features() const {
+  const State& s = *state_;
+  return s.maps[s.next_step == 0 ? 0 : s.map_of_step[s.next_step - 1]];
+}
+
+std::span<const float> CnnSession::logits() {
+  State& s = *state_;
+  if (s.done != s.weights.units.size()) throw Error(ErrorKind::internal, "units are left to run", "", "");
+  const bool resnet = s.weights.config.family == CnnFamily::resnet;
+  adaptive_average_pool(features(), resnet ? 1 : s.weights.config.pooled_size, s.pooled.data());
+  const float* in = s.pooled.data();
+  for (const auto& layer : s.weights.classifier) {
+    layer->forward(in, s.next.data(), 1);
+    std::swap(s.hidden, s.next);
+    in = s.hidden.data();
+  }
+  return std::span(s.hidden).first(static_cast<std::size_t>(s.weights.config.classes));
+}
+
+double CnnSession::memory_bytes() const {
+  const State& s = *state_;
+  auto floats = static_cast<double>(s.pooled.size() + s.hidden.size() + s.next.size());
+  double bytes = floats * static_cast<double>(sizeof(float));
+  for (const FeatureMap& map : s.maps) bytes += static_cast<double>(map.bytes());
+  return bytes;
+}
+
+}  // namespace dynexec

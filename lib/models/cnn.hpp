@@ -1,0 +1,78 @@
+// Convolutional classifiers (ResNet with basic blocks, VGG with batch normalisation) that run a unit at a time, so that
+// whoever drives them may stop anywhere: plain forward code, no exit rule.
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <memory>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "kernels/feature_map.hpp"
+#include "models/cnn_config.hpp"
+#include "weights/model_folder.hpp"
+
+namespace dynexec {
+
+// A place where a network can be left: the map after a convolution (of a ResNet's blocks, the second after the residual
+// addition) or, in VGG, after a pool.
+struct CnnUnit {
+  std::string name;  // of the layer in the checkpoint
+  std::int64_t channels = 0, size = 0;  // of its map
+  double macs = 0, weight_bytes = 0;    // from the unit before (the stem belongs to the first)
+  bool ends_block = true;               // false: inside a ResNet's block
+};
+
+struct CnnWeights;
+
+class Cnn {
+ public:
+  // Loads, checks every shape and folds batch normalisation into the convolutions. Names as published by torchvision,
+  // timm, transformers and the CIFAR repositories. Throws Error(model).
+  static std::shared_ptr<const Cnn> load(const ModelFolder& folder);
+  static std::shared_ptr<const Cnn> load(const std::filesystem::path& folder);
+  ~Cnn();
+  Cnn(const Cnn&) = delete;
+  Cnn& operator=(const Cnn&) = delete;
+
+  const CnnConfig& config() const;
+  const std::vector<CnnUnit>& units() const;
+  double parameters() const;    // as in the checkpoint, batch normalisation counted
+  double macs() const;          // of the whole network
+  double weight_bytes() const;  // of the whole network, packed
+  double classifier_macs() const;
+  double classifier_bytes() const;
+
+ private:
+  friend class CnnSession;
+  Cnn();
+  std::unique_ptr<CnnWeights> weights_;
+};
+
+// One image on its way through the network. No allocation after construction.
+class CnnSession {
+ public:
+  explicit CnnSession(std::shared_ptr<const Cnn> network);
+  ~CnnSession();
+  CnnSession(CnnSession&&) noexcept;
+
+  const Cnn& network() const;
+  // Takes an image [channels, size, size] of values in [0, 1] and normalises it. Error(data) for another size.
+  void start(std::span<const float> image);
+  // Runs the units behind the last one that ran, up to `unit` (from 0).
+  void run_to(std::size_t unit);
+  // Units run since start().
+  std::size_t done() const;
+  // The map after the last unit that ran; valid until the next call.
+  const FeatureMap& features() const;
+  // The network's own head on the last unit's map [classes]; all units must have run.
+  std::span<const float> logits();
+  double memory_bytes() const;  // maps and buffers, the weights aside
+
+ private:
+  struct State;
+  std::unique_ptr<State> state_;
+};
+
+}  // namespace dynexec

@@ -1,0 +1,266 @@
+#include "models/cnn_weights.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+
+#include "base/error.hpp"
+
+namespace dynexec {
+namespace {
+
+constexpr double kNormEps = 1e-5;
+
+class Loader {
+ public:
+  explicit Loader(const ModelFolder& folder) : folder_(folder) {}
+
+  bool has(const std::string& name) const { return folder_.find(name).has_value(); }
+
+  std::vector<float> read(const std::string& name, const std::vector<std::int64_t>& shape) {
+    const TensorView view = folder_.require(name, shape);
+    std::vector<float> values(static_cast<std::size_t>(view.elements()));
+    copy_as_f32(view, values);
+    parameters_ += static_cast<double>(values.size());
+    return values;
+  }
+
+  // A convolution and the batch normalisation behind it as one convolution with a bias:
+  // w' = w g / sqrt(v + eps), b' = beta + (b - mean) g / sqrt(v + eps).
+  Conv2d conv_norm(const ConvShape& shape, const std::string& conv, const std::string& norm) {
+    std::vector<float> weight =
+        read(conv + ".weight", {shape.out_channels, shape.in_channels, shape.kernel, shape.kernel});
+    const std::size_t out = static_cast<std::size_t>(shape.out_channels), each = weight.size() / out;
+    std::vector<float> bias(out, 0.0f);
+    if (has(conv + ".bias")) bias = read(conv + ".bias", {shape.out_channels});
+    const std::vector<float> gain = read(norm + ".weight", {shape.out_channels}),
+                             beta = read(norm + ".bias", {shape.out_channels}),
+                             mean = statistic(norm + ".running_mean", shape.out_channels),
+                             variance = statistic(norm + ".running_var", shape.out_channels);
+    for (std::size_t o = 0; o < out; ++o) {
+      if (variance[o] < 0)
+        throw Error(ErrorKind::model, "a variance is negative", norm + ".running_var", "the checkpoint is damaged");
+      const double factor = static_cast<double>(gain[o]) / std::sqrt(static_cast<double>(variance[o]) + kNormEps);
+      for (std::size_t i = o * each; i < (o + 1) * each; ++i)
+        weight[i] = static_cast<float>(static_cast<double>(weight[i]) * factor);
+      bias[o] = static_cast<float>(static_cast<double>(beta[o]) +
+                                   (static_cast<double>(bias[o]) - static_cast<double>(mean[o])) * factor);
+    }
+    return Conv2d(shape, weight, bias);
+  }
+
+  std::unique_ptr<Linear> linear(const std::string& name, std::int64_t in, std::int64_t out, Activation activation) {
+    std::vector<float> weight = read(name + ".weight", {out, in});
+    return make_linear_fp32(std::move(weight), read(name + ".bias", {out}), in, out, activation);
+  }
+
+  // A fully connected layer behind a flattened [channels, size, size] map, for maps whose channels are innermost.
+  std::unique_ptr<Linear> after_map(const std::string& name, std::int64_t channels, std::int64_t size, std::int64_t out,
+                                    Activation activation) {
+    const std::int64_t area = size * size, in = channels * area;
+    const std::optional<TensorView> found = folder_.find(name + ".weight");
+    // timm stores it as a convolution over the whole map.
+    const bool as_map = found && found->shape.size() == 4;
+    const std::vector<float> source =
+        as_map ? read(name + ".weight", {out, channels, size, size}) : read(name + ".weight", {out, in});
+    std::vector<float> weight(source.size());
+    for (std::int64_t o = 0; o < out; ++o)
+      for (std::int64_t c = 0; c < channels; ++c)
+        for (std::int64_t p = 0; p < area; ++p)
+          weight[static_cast<std::size_t>(o * in + p * channels + c)] =
+              source[static_cast<std::size_t>(o * in + c * area + p)];
+    return make_linear_fp32(std::move(weight), read(name + ".bias", {out}), in, out, activation);
+  }
+
+  double parameters() const { return parameters_; }
+
+ private:
+  // Running statistics are no parameters.
+  std::vector<float> statistic(const std::string& name, std::int64_t size) {
+    const double before = parameters_;
+    std::vector<float> values = read(name, {size});
+    parameters_ = before;
+    return values;
+  }
+
+  const ModelFolder& folder_;
+  double parameters_ = 0;
+};
+
+double step_macs(const CnnStep& step) {
+  const auto area = static_cast<double>(step.size * step.size);
+  double macs = 0;
+  for (const auto* conv : {&step.convolution, &step.projection})
+    if (*conv) {
+      const ConvShape& s = (*conv)->shape();
+      macs += area * static_cast<double>(s.in_channels * s.out_channels * s.kernel * s.kernel);
+    }
+  return macs;
+}
+
+double step_bytes(const CnnStep& step) {
+  double bytes = 0;
+  for (const auto* conv : {&step.convolution, &step.projection})
+    if (*conv) bytes += static_cast<double>((*conv)->weight_bytes());
+  return bytes;
+}
+
+// The steps so far, and the units that they make.
+class Builder {
+ public:
+  explicit Builder(CnnWeights& weights) : weights_(weights), size_(weights.config.image_size) {}
+
+  std::int64_t size() const { return size_; }
+
+  void add(CnnStep step, const std::string& name) {
+    if (step.convolution) {
+      step.channels = step.convolution->shape().out_channels;
+      size_ = step.convolution->shape().out_size(size_);
+    } else {
+      step.channels = weights_.steps.back().channels;
+      size_ = (size_ + 2 * step.pool_padding - step.pool_kernel) / step.pool_stride + 1;
+    }
+    step.size = size_;
+    macs_ += step_macs(step);
+    bytes_ += step_bytes(step);
+    if (step.is_unit) {
+      weights_.units.push_back({name, step.channels, step.size, macs_, bytes_, !step.begins_block});
+      weights_.unit_steps.push_back(weights_.steps.size());
+      macs_ = bytes_ = 0;
+    }
+    weights_.steps.push_back(std::move(step));
+  }
+
+ private:
+  CnnWeights& weights_;
+  std::int64_t size_;
+  double macs_ = 0, bytes_ = 0;
+};
+
+CnnStep pool_step(std::int64_t kernel, std::int64_t stride, std::int64_t padding, bool is_unit) {
+  CnnStep step;
+  step.pool_kernel = kernel;
+  step.pool_stride = stride;
+  step.pool_padding = padding;
+  step.is_unit = is_unit;
+  return step;
+}
+
+// How a checkpoint names the parts of a ResNet.
+struct ResnetNames {
+  explicit ResnetNames(const Loader& loader) : published(loader.has("embedder.embedder.convolution.weight") ||
+                                                         loader.has("resnet.embedder.embedder.convolution.weight")) {}
+
+  std::pair<std::string, std::string> stem() const {
+    if (!published) return {"conv1", "bn1"};
+    return {"resnet.embedder.embedder.convolution", "resnet.embedder.embedder.normalization"};
+  }
+  std::string block(std::size_t stage, std::int64_t index) const {
+    if (published) return fmt::format("resnet.encoder.stages.{}.layers.{}", stage, index);
+    return fmt::format("layer{}.{}", stage + 1, index);
+  }
+  std::pair<std::string, std::string> conv(const std::string& block, int index) const {
+    if (published)
+      return {fmt::format("{}.layer.{}.convolution", block, index), fmt::format("{}.layer.{}.normalization", block, index)};
+    return {fmt::format("{}.conv{}", block, index + 1), fmt::format("{}.bn{}", block, index + 1)};
+  }
+  std::pair<std::string, std::string> projection(const std::string& block, const Loader& loader) const {
+    if (published) return {block + ".shortcut.convolution", block + ".shortcut.normalization"};
+    const std::string part = loader.has(block + ".shortcut.0.weight") ? ".shortcut" : ".downsample";
+    return {block + part + ".0", block + part + ".1"};
+  }
+
+  bool published;  // by transformers
+};
+
+void load_resnet(Loader& loader, CnnWeights& weights) {
+  const CnnConfig& config = weights.config;
+  const ResnetNames names(loader);
+  Builder builder(weights);
+  CnnStep stem;
+  stem.is_unit = false;
+  const auto [stem_conv, stem_norm] = names.stem();
+  const ConvShape stem_shape = config.wide_stem ? ConvShape{config.in_channels, config.widths[0], 7, 2, 3}
+                                                : ConvShape{config.in_channels, config.widths[0], 3, 1, 1};
+  stem.convolution = loader.conv_norm(stem_shape, stem_conv, stem_norm);
+  builder.add(std::move(stem), stem_conv);
+  if (config.wide_stem) builder.add(pool_step(3, 2, 1, false), "maxpool");
+
+  std::int64_t channels = config.widths[0];
+  for (std::size_t stage = 0; stage < config.depths.size(); ++stage)
+    for (std::int64_t index = 0; index < config.depths[stage]; ++index) {
+      const std::int64_t width = config.widths[stage], stride = stage > 0 && index == 0 ? 2 : 1;
+      const std::string block = names.block(stage, index);
+      CnnStep first, second;
+      const auto [conv1, norm1] = names.conv(block, 0);
+      const auto [conv2, norm2] = names.conv(block, 1);
+      first.begins_block = second.ends_block = true;
+      first.convolution = loader.conv_norm({channels, width, 3, stride, 1}, conv1, norm1);
+      second.convolution = loader.conv_norm({width, width, 3, 1, 1}, conv2, norm2);
+      second.shortcut_stride = stride;
+      if ((stride != 1 || channels != width) && !config.padded_shortcut) {
+        const auto [conv, norm] = names.projection(block, loader);
+        second.projection = loader.conv_norm({channels, width, 1, stride, 0}, conv, norm);
+      }
+      builder.add(std::move(first), conv1);
+      builder.add(std::move(second), block);
+      channels = width;
+    }
+  const std::string head = names.published ? "classifier.1" : loader.has("linear.weight") ? "linear" : "fc";
+  weights.classifier.push_back(loader.linear(head, channels, config.classes, Activation::none));
+}
+
+void load_vgg(Loader& loader, CnnWeights& weights) {
+  const CnnConfig& config = weights.config;
+  Builder builder(weights);
+  std::int64_t channels = config.in_channels, index = 0;
+  for (const std::int64_t width : config.layers) {
+    const std::string name = fmt::format("features.{}", index);
+    if (width == 0) {
+      builder.add(pool_step(2, 2, 0, true), name);
+      index += 1;
+      continue;
+    }
+    CnnStep step;
+    step.convolution =
+        loader.conv_norm({channels, width, 3, 1, 1}, name, fmt::format("features.{}", index + 1));
+    builder.add(std::move(step), name);
+    channels = width;
+    index += 3;
+  }
+  if (config.classifier.empty()) {
+    const std::string head = loader.has("classifier.weight") ? "classifier" : "classifier.0";
+    weights.classifier.push_back(
+        loader.after_map(head, channels, config.pooled_size, config.classes, Activation::none));
+    return;
+  }
+  const bool timm = loader.has("pre_logits.fc1.weight");
+  std::int64_t in = 0;
+  for (std::size_t i = 0; i < config.classifier.size(); ++i) {
+    const std::string name = timm ? fmt::format("pre_logits.fc{}", i + 1) : fmt::format("classifier.{}", 3 * i);
+    const std::int64_t width = config.classifier[i];
+    weights.classifier.push_back(
+        i == 0 ? loader.after_map(name, channels, config.pooled_size, width, Activation::relu)
+        : timm ? loader.after_map(name, in, 1, width, Activation::relu)
+               : loader.linear(name, in, width, Activation::relu));
+    in = width;
+  }
+  const std::string head = timm ? "head.fc" : fmt::format("classifier.{}", 3 * config.classifier.size());
+  weights.classifier.push_back(loader.linear(head, in, config.classes, Activation::none));
+}
+
+}  // namespace
+
+void load_cnn_weights(const ModelFolder& folder, CnnWeights& weights) {
+  weights.config = parse_cnn_config(folder.config(), (folder.path() / "config.json").string());
+  Loader loader(folder);
+  if (weights.config.family == CnnFamily::resnet) {
+    load_resnet(loader, weights);
+  } else {
+    load_vgg(loader, weights);
+  }
+  weights.parameters = loader.parameters();
+}
+
+}  // namespace dynexec

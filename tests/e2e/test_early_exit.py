@@ -1,0 +1,99 @@
+"""Early exit as a user meets it: heads are trained on a network, then rules are compared on images."""
+
+import json
+
+import numpy as np
+from frame import bench, check, dynexec, rows, run_folder
+from safetensors.numpy import save_file
+
+
+def network(folder):
+    """A random ResNet of three blocks on 32 x 32 images of five classes."""
+    random = np.random.default_rng(1)
+    tensors = {}
+
+    def conv(name, out, inside, size):
+        tensors[f"{name}.weight"] = random.normal(0, 1 / size / inside ** 0.5, (out, inside, size, size))
+
+    def norm(name, width):
+        tensors.update({f"{name}.weight": np.ones(width), f"{name}.bias": random.normal(0, 0.1, width),
+                        f"{name}.running_mean": np.zeros(width), f"{name}.running_var": np.ones(width)})
+
+    conv("conv1", 8, 3, 3)
+    norm("bn1", 8)
+    inside = 8
+    for block, width in (("layer1.0", 8), ("layer1.1", 8), ("layer2.0", 16)):
+        conv(f"{block}.conv1", width, inside, 3)
+        norm(f"{block}.bn1", width)
+        conv(f"{block}.conv2", width, width, 3)
+        norm(f"{block}.bn2", width)
+        inside = width
+    tensors["fc.weight"], tensors["fc.bias"] = random.normal(0, 1, (5, 16)), np.zeros(5)
+    path = folder / "network"
+    path.mkdir()
+    save_file({name: value.astype(np.float32) for name, value in tensors.items()}, path / "model.safetensors")
+    (path / "config.json").write_text(json.dumps({"model_type": "resnet", "depths": [2, 1], "widths": [8, 16],
+                                                  "shortcut": "pad", "num_classes": 5, "mean": [0.5] * 3, "std": [0.5] * 3}))
+    return path
+
+
+def images(folder, count=160):
+    """Brightness tells the class."""
+    random = np.random.default_rng(2)
+    labels = random.integers(0, 5, count)
+    pixels = (50 * labels[:, None] + random.integers(0, 45, (count, 3072))).astype(np.uint8)
+    path = folder / "images.bin"
+    path.write_bytes(np.concatenate([labels[:, None].astype(np.uint8), pixels], 1).tobytes())
+    return path
+
+
+def train(folder, **changes):
+    config = {"kind": "exits", "backbone": str(network(folder)), "output": str(folder / "exits"), "exits": {"units": "blocks"},
+              "data": {"files": [str(images(folder))], "samples": 120, "evaluation": 40},
+              "optimiser": {"steps": 200, "batch": 16, "learning_rate": 0.05}, **changes}
+    path = folder / "train.yaml"
+    path.write_text(json.dumps(config))
+    return path
+
+
+def experiment(folder, **changes):
+    config = {"name": "exits", "experiment": "early_exit",
+              "task": {"kind": "images", "files": [str(folder / "images.bin")], "samples": 30},
+              "model": {"network": str(folder / "exits")}, "calibration": {"samples": 20, "budget_ms": 20},
+              "paths": [{"name": "full", "method": "full"}, {"name": "first", "method": "static", "exit": 0},
+                        {"name": "sure", "rule": "confidence", "threshold": 0.4},
+                        {"name": "never", "rule": "confidence", "threshold": 1.0},
+                        {"name": "random", "method": "random", "like": "sure"}],
+              "bench": {"repetitions": 2, "warmup_max": 2}, **changes}
+    path = folder / "exits.yaml"
+    path.write_text(json.dumps(config))
+    return path
+
+
+def test_heads_are_trained_and_rules_compared(folder):
+    dynexec("train", train(folder)).ok()
+    about = json.loads(dynexec("inspect", folder / "exits", "--format", "json").ok().out)
+    check(about["exits"] == [1, 3] and about["family"] == "resnet", f"inspect says {about}")
+    bench(experiment(folder), folder / "out", "--trace").ok()
+    done = run_folder(folder / "out")
+    summary = {row["path"]: row for row in rows(done / "summary.csv")}
+    macs = {name: float(row["macs_mean"]) for name, row in summary.items()}
+    check(macs["first"] < macs["sure"] < macs["full"] < macs["never"], f"multiply-accumulates {macs}")
+    check(summary["never"]["quality"] == summary["full"]["quality"], "a rule that never leaves answers otherwise")
+    check(float(summary["first"]["quality"]) > 0.4, f"the trained head knows nothing: {summary['first']['quality']}")
+    traced = [json.loads(line) for line in (done / "traces.jsonl").read_text().splitlines()]
+    check(any('"exit"' in json.dumps(line) for line in traced), "no exit in the trace")
+
+
+def test_what_does_not_fit_is_refused(folder):
+    train_config = train(folder)
+    dynexec("train", train_config, "--set", "exits.units=[9]").exits(2).one_error().says("exits.units")
+    dynexec("train", train_config, "--set", "exits.kind=forest").exits(2).one_error().says("exits.kind")
+    bench(experiment(folder, model={"network": str(folder / "network")}), folder / "out").exits(1).one_error().says("exit heads")
+    dynexec("train", train_config).ok()
+    bench(experiment(folder), folder / "out", "--set", "paths.1.exit=7").exits(2).one_error().says("exit")
+    bench(experiment(folder), folder / "out", "--set", "paths.2.rule=confidense").exits(2).one_error().says("confidence")
+    bench(experiment(folder), folder / "out", "--set", "task.samples=1000").exits(1).one_error().says("images")
+    bad = folder / "images.bin"
+    bad.write_bytes(bad.read_bytes()[:-1])
+    bench(experiment(folder), folder / "out").exits(1).one_error().says("images.bin")
