@@ -33,10 +33,10 @@ std::vector<std::string> with_flags(const BenchArgs& args) {
 // A run folder is named after the config, so the name must be a plain file name.
 std::string read_name(const Node& root) {
   const std::string name = root.get_string("name");
-  const bool plain = !name.empty() && name.front() != '.' && name.size() <= 100 &&
-                     std::all_of(name.begin(), name.end(), [](char c) {
-                       return std::isalnum(static_cast<unsigned char>(c)) != 0 || c == '-' || c == '_' || c == '.';
-                     });
+  const bool plain =
+      !name.empty() && name.front() != '.' && name.size() <= 100 && std::all_of(name.begin(), name.end(), [](char c) {
+        return std::isalnum(static_cast<unsigned char>(c)) != 0 || c == '-' || c == '_' || c == '.';
+      });
   if (!plain) root.at("name").fail("the name '" + name + "' is no plain file name", "use letters, digits, - and _");
   return name;
 }
@@ -58,8 +58,11 @@ class BenchBar {
     // min_time_s may ask for more repetitions on the way; the bar then starts again with the new total.
     if (!bar_ || total_ != progress.total) {
       total_ = progress.total;
-      bar_.emplace(ProgressOptions{.label = "bench " + name_, .total = static_cast<std::uint64_t>(total_),
-                                   .unit = "blocks", .enabled = true, .clock = {}});
+      bar_.emplace(ProgressOptions{.label = "bench " + name_,
+                                   .total = static_cast<std::uint64_t>(total_),
+                                   .unit = "blocks",
+                                   .enabled = true,
+                                   .clock = {}});
       bar_->skip(static_cast<std::uint64_t>(progress.done));
       done_ = progress.done;
     }

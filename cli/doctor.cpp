@@ -31,7 +31,8 @@ std::vector<std::string> find_problems(const CpuInfo& cpu, const TimerQuality& t
     problems.push_back(fmt::format("CPU governor is '{}': set 'performance' for steady clocks", cpu.governor));
   if (timer.resolution_ns > 1000) problems.push_back("the clock is coarser than 1 us: short runs are not resolved");
   if (cpu.hypervisor)
-    problems.push_back("this is a virtual machine: neighbours may take CPU time and memory bandwidth; trust ratios of one run");
+    problems.push_back(
+        "this is a virtual machine: neighbours may take CPU time and memory bandwidth; trust ratios of one run");
   return problems;
 }
 

@@ -60,8 +60,8 @@ std::unique_ptr<Drafter> make_drafter(const PathOptions& path, const Options& op
       return make_prompt_lookup_drafter(path.lookup);
     case DrafterKind::self:
       if (path.exit_layer >= config.layers)
-        throw Error(ErrorKind::usage, fmt::format("--exit-layer must be below the model's {} layers", config.layers), "",
-                    "draft with fewer layers");
+        throw Error(ErrorKind::usage, fmt::format("--exit-layer must be below the model's {} layers", config.layers),
+                    "", "draft with fewer layers");
       return make_self_drafter(target, path.exit_layer);
     case DrafterKind::model: {
       const auto decoder = Decoder::load(resolve_path(options.draft));
@@ -137,7 +137,8 @@ int generate(const GenerateArgs& args) {
     return 0;
   }
   print((tokenizer ? text : fmt::format("{}", fmt::join(result.tokens, ","))) + "\n");
-  fmt::print(stderr, "{} tokens in {:.1f} ms ({:.1f} ms to the first); {} passes of the target, {} of {} drafts accepted\n",
+  fmt::print(stderr,
+             "{} tokens in {:.1f} ms ({:.1f} ms to the first); {} passes of the target, {} of {} drafts accepted\n",
              result.tokens.size(), result.total_ms, result.first_token_ms, result.cost.target_passes,
              result.cost.accepted_tokens, result.cost.drafted_tokens);
   return 0;

@@ -94,9 +94,11 @@ int inspect(const InspectArgs& args) {
     for (const Json& tensor : json["tensors"])
       table.rows.push_back({{tensor["name"]}, {tensor["type"]}, {shape_text(tensor["shape"])}});
   } else {
-    for (const auto& [key, value] : json.items()) table.rows.push_back({{key}, {value.is_string() ? value.get<std::string>() : value.dump()}});
+    for (const auto& [key, value] : json.items())
+      table.rows.push_back({{key}, {value.is_string() ? value.get<std::string>() : value.dump()}});
   }
-  print(parse_format(args.format) == Format::md ? render_markdown_table(table) : render_text_table(table, stdout_style()));
+  print(parse_format(args.format) == Format::md ? render_markdown_table(table)
+                                                : render_text_table(table, stdout_style()));
   return 0;
 }
 

@@ -50,7 +50,8 @@ void add_bench(CLI::App& app, std::function<int()>& action) {
 
 void add_generate(CLI::App& app, std::function<int()>& action) {
   static GenerateArgs args;
-  CLI::App* command = app.add_subcommand("generate", "Generate text with a model folder: the quick check that it loads");
+  CLI::App* command =
+      app.add_subcommand("generate", "Generate text with a model folder: the quick check that it loads");
   command->add_option("model", args.model, "Model folder in Hugging Face layout")->required();
   CLI::Option* prompt = command->add_option("--prompt", args.prompt, "Prompt text");
   CLI::Option* tokens =
@@ -91,8 +92,7 @@ void add_others(CLI::App& app, std::function<int()>& action) {
   list_command->callback([&action] { action = [] { return list(list_args); }; });
 
   static InspectArgs inspect_args;
-  CLI::App* inspect_command =
-      app.add_subcommand("inspect", "Describe and check a model folder or a .safetensors file");
+  CLI::App* inspect_command = app.add_subcommand("inspect", "Describe and check a model folder or a .safetensors file");
   inspect_command->add_option("path", inspect_args.path, "Model folder or file")->required();
   add_format(inspect_command, inspect_args.format);
   inspect_command->callback([&action] { action = [] { return load_engine().inspect(inspect_args); }; });
@@ -113,9 +113,10 @@ void add_others(CLI::App& app, std::function<int()>& action) {
 }
 
 int run(int argc, char** argv) {
-  CLI::App app("dynexec measures how much time, compute and energy dynamic execution of neural networks saves,\n"
-               "and what it costs in quality, against honest baselines on your machine.",
-               "dynexec");
+  CLI::App app(
+      "dynexec measures how much time, compute and energy dynamic execution of neural networks saves,\n"
+      "and what it costs in quality, against honest baselines on your machine.",
+      "dynexec");
   app.set_version_flag("--version", DYNEXEC_VERSION);
   app.require_subcommand(1);
   app.footer("Exit codes: 0 done, 1 failed, 2 bad usage or config, 3 a --fail-if condition held, 130 interrupted.");

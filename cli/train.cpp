@@ -20,8 +20,11 @@ class StepBar {
   explicit StepBar(bool enabled) : enabled_(enabled) {}
   void show(std::int64_t step, std::int64_t steps, const std::string& note) {
     if (!bar_) {
-      bar_.emplace(ProgressOptions{
-          .label = "train", .total = static_cast<std::uint64_t>(steps), .unit = "steps", .enabled = enabled_, .clock = {}});
+      bar_.emplace(ProgressOptions{.label = "train",
+                                   .total = static_cast<std::uint64_t>(steps),
+                                   .unit = "steps",
+                                   .enabled = enabled_,
+                                   .clock = {}});
       bar_->skip(static_cast<std::uint64_t>(step - 1));
       last_ = step - 1;
     }

@@ -7,7 +7,7 @@
 namespace dynexec {
 
 struct Family {
-  std::string_view name;     // the config's `experiment:`
+  std::string_view name;  // the config's `experiment:`
   std::string_view summary;
 };
 

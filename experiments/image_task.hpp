@@ -16,8 +16,8 @@ struct ImageTasks {
   std::int64_t channels = 0, size = 0;
 };
 
-// task: {kind: images, format, files, first, samples, classes}. calibration: {files, first, samples} in the same format;
-// without files, the images behind the measured ones.
+// task: {kind: images, format, files, first, samples, classes}. calibration: {files, first, samples} in the same
+// format; without files, the images behind the measured ones.
 ImageTasks read_image_tasks(const Node& root);
 
 }  // namespace dynexec

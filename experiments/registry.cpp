@@ -7,8 +7,8 @@
 
 namespace dynexec {
 
-#define FAMILY(name, space, summary) \
-  namespace space {                  \
+#define FAMILY(name, space, summary)  \
+  namespace space {                   \
   Experiment build(const Node& root); \
   }
 #include "experiments/registry.def"

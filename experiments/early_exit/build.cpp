@@ -37,9 +37,9 @@ Experiment build(const Node& root) {
   const std::shared_ptr<const Cnn> network = Cnn::load(folder);
   const CnnConfig& config = network->config();
   if (config.in_channels != tasks.channels || config.image_size != tasks.size)
-    root.at("task").at("files").fail("holds images of another size than the network takes",
-                                     "use images of " + std::to_string(config.image_size) + " x " +
-                                         std::to_string(config.image_size));
+    root.at("task").at("files").fail(
+        "holds images of another size than the network takes",
+        "use images of " + std::to_string(config.image_size) + " x " + std::to_string(config.image_size));
   std::vector<ExitPoint> exits = load_exit_heads(folder, *network);
   if (exits.empty())
     throw Error(ErrorKind::model, "the network has no exit heads", (folder.path() / "config.json").string(),

@@ -11,10 +11,10 @@ namespace dynexec::early_exit {
 
 // What a head's logits say.
 struct ExitSignals {
-  int label = 0;             // the lowest index on ties
-  double top = 0;            // largest probability
-  double margin = 0;         // largest minus second largest probability
-  double certainty = 0;      // 1 - entropy / ln(classes)
+  int label = 0;         // the lowest index on ties
+  double top = 0;        // largest probability
+  double margin = 0;     // largest minus second largest probability
+  double certainty = 0;  // 1 - entropy / ln(classes)
 };
 ExitSignals exit_signals(std::span<const float> logits);
 

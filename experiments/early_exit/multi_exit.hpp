@@ -24,8 +24,8 @@ class MultiExit {
   virtual void start(const std::any& input) = 0;
   // Runs the layers up to an exit, exits() for all, without any head. Exits are asked for in ascending order.
   virtual void run_layers_to(std::size_t exit) = 0;
-  // The same where it has not been done, and the exit's head (exits(): the network's own): logits [classes], valid until
-  // the next call.
+  // The same where it has not been done, and the exit's head (exits(): the network's own): logits [classes], valid
+  // until the next call.
   virtual std::span<const float> logits(std::size_t exit) = 0;
   // What has run since start(), counted by the code that ran; `tokens` is 1.
   virtual const Cost& cost() const = 0;

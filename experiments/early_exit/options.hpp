@@ -15,12 +15,12 @@ enum class Method { full, early_exit, fixed, random };
 struct PathOptions {
   std::string name;
   Method method = Method::full;
-  RuleOptions rule;                 // early_exit
-  std::int64_t start_exit = 0;      // early_exit: the first exit that is tested
-  std::vector<std::int64_t> tested; // early_exit: the exits that are tested; empty: all from start_exit on
-  std::int64_t exit = 0;            // fixed
-  std::string like;                 // random: the path whose exits are drawn from
-  Node node;                        // for errors that need the loaded network
+  RuleOptions rule;                  // early_exit
+  std::int64_t start_exit = 0;       // early_exit: the first exit that is tested
+  std::vector<std::int64_t> tested;  // early_exit: the exits that are tested; empty: all from start_exit on
+  std::int64_t exit = 0;             // fixed
+  std::string like;                  // random: the path whose exits are drawn from
+  Node node;                         // for errors that need the loaded network
 
   std::string describe() const;
 };

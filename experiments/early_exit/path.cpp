@@ -40,7 +40,8 @@ class Stopwatch {
 
 class ExitPath : public Path {
  public:
-  ExitPath(std::shared_ptr<Shared> shared, PathOptions options) : shared_(std::move(shared)), options_(std::move(options)) {
+  ExitPath(std::shared_ptr<Shared> shared, PathOptions options)
+      : shared_(std::move(shared)), options_(std::move(options)) {
     info_.name = options_.name;
     info_.method = options_.method == Method::full         ? "full"
                    : options_.method == Method::early_exit ? "early_exit"
@@ -100,7 +101,8 @@ class ExitPath : public Path {
     MultiExit& network = *shared_->network;
     std::vector<int> labels;
     network.start(sample.input);
-    for (std::size_t exit = 0; exit <= network.exits(); ++exit) labels.push_back(exit_signals(network.logits(exit)).label);
+    for (std::size_t exit = 0; exit <= network.exits(); ++exit)
+      labels.push_back(exit_signals(network.logits(exit)).label);
     std::size_t exit = 0;
     while (labels[exit] != labels.back()) ++exit;
     return agreeing_[sample.index] = exit;
@@ -129,8 +131,8 @@ class ExitPath : public Path {
   PathOptions options_;
   PathInfo info_;
   std::unique_ptr<ExitRule> rule_;
-  Leaving leaving_;                  // of the latest run(), for analyse()
-  std::vector<double> cumulative_;   // random: exits' frequencies added up
+  Leaving leaving_;                              // of the latest run(), for analyse()
+  std::vector<double> cumulative_;               // random: exits' frequencies added up
   std::map<std::size_t, std::size_t> agreeing_;  // by sample
 };
 

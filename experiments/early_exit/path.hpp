@@ -26,7 +26,7 @@ struct Shared {
 
 // A sample's way through the network.
 struct Leaving {
-  std::size_t exit = 0;             // exits(): the network's end
+  std::size_t exit = 0;  // exits(): the network's end
   int label = 0;
   std::vector<std::size_t> tested;  // exits whose heads ran, the last one included
 };

@@ -79,8 +79,8 @@ Experiment build(const Node& root) {
       encode_prompts(*tasks.calibration, *tokenizer, options.calibration_samples));
   std::size_t longest = 0;
   for (std::size_t i = 0; i < tasks.test->size(); ++i)
-    longest = std::max(longest, tokenizer->encode(std::any_cast<const TextInput&>(tasks.test->sample(i).input).prompt,
-                                                  true).size());
+    longest = std::max(
+        longest, tokenizer->encode(std::any_cast<const TextInput&>(tasks.test->sample(i).input).prompt, true).size());
   for (const auto& prompt : *prompts) longest = std::max(longest, prompt.size());
   const std::int64_t capacity = choose_capacity(target.decoder->config(), options, longest);
   // Calibration prompts that do not fit are left out; test prompts that do not fit become rows with an error.
@@ -100,8 +100,8 @@ Experiment build(const Node& root) {
     const Model draft = load_model("draft", options.draft);
     experiment.provenance.push_back(draft.provenance);
     check_same_vocabulary(*tokenizer, *Tokenizer::load(resolve_path(options.draft)), options);
-    draft_session = std::make_shared<DecoderSession>(draft.decoder,
-                                                     std::min(capacity, draft.decoder->config().max_positions));
+    draft_session =
+        std::make_shared<DecoderSession>(draft.decoder, std::min(capacity, draft.decoder->config().max_positions));
   }
 
   std::map<std::string, std::shared_ptr<SharedCalibration>> calibrations;
@@ -110,8 +110,12 @@ Experiment build(const Node& root) {
       path.node.fail("exit_layer must be below the number of the target's layers (" +
                          std::to_string(target.decoder->config().layers) + ")",
                      "draft with fewer layers");
-    PathParts parts{.options = path, .generation = options.generation, .tokenizer = tokenizer, .target = session,
-                    .make_drafter = {}, .calibration = {}};
+    PathParts parts{.options = path,
+                    .generation = options.generation,
+                    .tokenizer = tokenizer,
+                    .target = session,
+                    .make_drafter = {},
+                    .calibration = {}};
     const std::int64_t vocab = target.decoder->config().vocab;
     switch (path.drafter) {
       case DrafterKind::none:
@@ -128,11 +132,11 @@ Experiment build(const Node& root) {
     }
     std::shared_ptr<SharedCalibration>& shared = calibrations[path.drafter_key()];
     if (!shared)
-      shared = std::make_shared<SharedCalibration>([session, make = parts.make_drafter, prompts, options](
-                                                       std::int64_t max_length) {
-        return calibrate(session, make ? make() : nullptr, options.generation, *prompts,
-                         {.max_length = max_length, .budget_ms = options.calibration_ms, .seed = 0});
-      });
+      shared = std::make_shared<SharedCalibration>(
+          [session, make = parts.make_drafter, prompts, options](std::int64_t max_length) {
+            return calibrate(session, make ? make() : nullptr, options.generation, *prompts,
+                             {.max_length = max_length, .budget_ms = options.calibration_ms, .seed = 0});
+          });
     parts.calibration = shared;
     experiment.paths.push_back(make_path(std::move(parts)));
   }

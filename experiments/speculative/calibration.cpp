@@ -70,7 +70,7 @@ struct Measurements {
 
   std::vector<std::vector<double>> verify_ms;
   std::vector<std::pair<std::int64_t, double>> draft_rounds, first_draft_rounds;  // previews and their time
-  bool first_draft = true;  // of the current sequence
+  bool first_draft = true;                                                        // of the current sequence
   std::vector<AcceptanceCurve::Observation> observations;
   std::int64_t rounds = 0;
 };

@@ -32,7 +32,8 @@ Calibration calibrate(std::shared_ptr<DecoderSession> target, std::unique_ptr<Dr
 // A calibration that several paths share; measured at the first get().
 class SharedCalibration {
  public:
-  explicit SharedCalibration(std::function<Calibration(std::int64_t max_length)> measure) : measure_(std::move(measure)) {}
+  explicit SharedCalibration(std::function<Calibration(std::int64_t max_length)> measure)
+      : measure_(std::move(measure)) {}
   const Calibration& get();
   // Costs that follow what the rows of all its paths have shown since.
   RunningCosts& running();

@@ -10,10 +10,14 @@ namespace {
 constexpr std::size_t kCells = 256;
 constexpr double kRatio = 0.98;
 
-double joint_of(std::size_t cell) { return std::pow(kRatio, static_cast<double>(cell)); }
+double joint_of(std::size_t cell) {
+  return std::pow(kRatio, static_cast<double>(cell));
+}
 
 // How many cells a factor moves a joint probability down; most tokens are too sure to move it a whole one.
-double cells_down(double factor) { return std::log(std::max(factor, 1e-12)) / std::log(kRatio); }
+double cells_down(double factor) {
+  return std::log(std::max(factor, 1e-12)) / std::log(kRatio);
+}
 
 // A place between two cells, the shares of both adding up to 1.
 struct Place {
@@ -34,8 +38,7 @@ std::vector<double> quantiles(std::vector<double> values) {
   constexpr std::size_t kQuantiles = 32;
   std::sort(values.begin(), values.end());
   std::vector<double> result;
-  for (std::size_t i = 0; i < kQuantiles; ++i)
-    result.push_back(values[(2 * i + 1) * values.size() / (2 * kQuantiles)]);
+  for (std::size_t i = 0; i < kQuantiles; ++i) result.push_back(values[(2 * i + 1) * values.size() / (2 * kQuantiles)]);
   return result;
 }
 

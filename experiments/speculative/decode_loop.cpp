@@ -187,8 +187,8 @@ void DecodeLoop::commit(const Verdict& verdict, std::span<const float> logits, R
     context_.push_back(token);
     result.tokens.push_back(token);
     if (gaps)
-      result.top_gap.push_back(top_gap(logits.subspan(static_cast<std::size_t>(i) * probabilities_.size(),
-                                                      probabilities_.size())));
+      result.top_gap.push_back(
+          top_gap(logits.subspan(static_cast<std::size_t>(i) * probabilities_.size(), probabilities_.size())));
     ++round.committed;
     if (drafted) ++round.accepted;
     result.ended = options_.stop_at_end && std::find(ends.begin(), ends.end(), token) != ends.end();

@@ -23,8 +23,8 @@ struct GenerationOptions {
 
 // One round as it happened; a plain decoding step has drafted == 0.
 struct Round {
-  std::int64_t previews = 0;   // distributions that the drafter computed
-  std::int64_t drafted = 0;    // tokens that the target checked
+  std::int64_t previews = 0;  // distributions that the drafter computed
+  std::int64_t drafted = 0;   // tokens that the target checked
   std::int64_t accepted = 0;
   std::int64_t committed = 0;  // accepted plus the target's own token, cut at the end token and the length budget
   double draft_ms = 0, verify_ms = 0;  // wall time of drafting, and of the target pass with its acceptance tests
@@ -79,10 +79,10 @@ class DecodeLoop {
   std::unique_ptr<Drafter> drafter_;
   std::unique_ptr<LengthPolicy> policy_;
   GenerationOptions options_;
-  std::vector<std::int32_t> context_;   // prompt and committed tokens
+  std::vector<std::int32_t> context_;  // prompt and committed tokens
   std::size_t prompt_tokens_ = 0;
-  std::vector<DraftToken> draft_;       // of the current round
-  std::vector<float> probabilities_;    // [vocab] scratch
+  std::vector<DraftToken> draft_;     // of the current round
+  std::vector<float> probabilities_;  // [vocab] scratch
 };
 
 }  // namespace dynexec::speculative

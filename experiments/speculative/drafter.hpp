@@ -52,8 +52,9 @@ class Drafter {
   // length: committed tokens after the round. Rolls the drafter's own cache back.
   virtual void end_round(std::size_t length) = 0;
 
-  // Hindsight for the oracle: tokens = a prompt of `prompt` tokens and the greedy output that followed it; entry t is the
-  // number of consecutive proposals from output position t on that agree with the output. Leaves the caches in any state.
+  // Hindsight for the oracle: tokens = a prompt of `prompt` tokens and the greedy output that followed it; entry t is
+  // the number of consecutive proposals from output position t on that agree with the output. Leaves the caches in any
+  // state.
   virtual std::vector<std::int64_t> agreeing_runs(std::span<const std::int32_t> tokens, std::size_t prompt) = 0;
 
   // True when draft tokens carry a distribution (entropy and confidence are meaningful).
@@ -79,8 +80,9 @@ struct PromptLookupOptions {
 // Proposes what followed an earlier occurrence of the last n tokens (n = ngram_max down to ngram_min).
 std::unique_ptr<Drafter> make_prompt_lookup_drafter(const PromptLookupOptions& options);
 
-// The target's first `exit_layer` layers with its final norm and head (LayerSkip, arXiv 2404.16710): shares the target's
-// cache; verification runs only the remaining layers. `target` must be the session that verify() is called with.
+// The target's first `exit_layer` layers with its final norm and head (LayerSkip, arXiv 2404.16710): shares the
+// target's cache; verification runs only the remaining layers. `target` must be the session that verify() is called
+// with.
 std::unique_ptr<Drafter> make_self_drafter(std::shared_ptr<DecoderSession> target, std::int64_t exit_layer);
 
 }  // namespace dynexec::speculative

@@ -82,8 +82,7 @@ std::string PathOptions::describe() const {
   if (policy.name == "heuristic")
     return fmt::format("{}, heuristic from {}, max {}", drafter_key(), policy.length, policy.max_length);
   if (policy.name == "cost_aware") return fmt::format("{}, cost_aware, max {}", drafter_key(), policy.max_length);
-  return fmt::format("{}, {} threshold {:g}, max {}", drafter_key(), policy.name, policy.threshold,
-                     policy.max_length);
+  return fmt::format("{}, {} threshold {:g}, max {}", drafter_key(), policy.name, policy.threshold, policy.max_length);
 }
 
 GenerationOptions read_generation(const Node& node) {

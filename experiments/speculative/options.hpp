@@ -26,8 +26,8 @@ struct PathOptions {
 };
 
 struct Options {
-  std::string target, draft;  // model folders; draft may be empty when no path needs it
-  std::string draft_place;    // where the config names it, for errors
+  std::string target, draft;     // model folders; draft may be empty when no path needs it
+  std::string draft_place;       // where the config names it, for errors
   std::int64_t max_context = 0;  // 0: as long as the longest prompt needs
   GenerationOptions generation;
   std::int64_t calibration_samples = 32;

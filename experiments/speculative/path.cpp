@@ -117,6 +117,8 @@ class DecodePath : public Path {
 
 }  // namespace
 
-std::unique_ptr<Path> make_path(PathParts parts) { return std::make_unique<DecodePath>(std::move(parts)); }
+std::unique_ptr<Path> make_path(PathParts parts) {
+  return std::make_unique<DecodePath>(std::move(parts));
+}
 
 }  // namespace dynexec::speculative

@@ -154,8 +154,12 @@ std::vector<std::string> policy_names() {
   return names;
 }
 
-bool policy_needs_distribution(const std::string& name) { return find(name).needs_distribution; }
+bool policy_needs_distribution(const std::string& name) {
+  return find(name).needs_distribution;
+}
 
-std::unique_ptr<LengthPolicy> make_policy(const PolicyOptions& options) { return find(options.name).make(options); }
+std::unique_ptr<LengthPolicy> make_policy(const PolicyOptions& options) {
+  return find(options.name).make(options);
+}
 
 }  // namespace dynexec::speculative

@@ -30,10 +30,10 @@ class LengthPolicy {
 
 struct PolicyOptions {
   std::string name = "constant";
-  std::int64_t length = 5;      // constant: the length; heuristic: the initial one
-  std::int64_t max_length = 16; // of the dynamic policies
-  double threshold = 0.4;       // confidence: q; svip: 0.3; draft_verify and adaedl: the initial one
-  double entropy_weight = 0.2;  // adaedl and cost_aware: 1 - sqrt(w * H); svip: sqrt(w * H), 0.15 there
+  std::int64_t length = 5;       // constant: the length; heuristic: the initial one
+  std::int64_t max_length = 16;  // of the dynamic policies
+  double threshold = 0.4;        // confidence: q; svip: 0.3; draft_verify and adaedl: the initial one
+  double entropy_weight = 0.2;   // adaedl and cost_aware: 1 - sqrt(w * H); svip: sqrt(w * H), 0.15 there
 };
 
 // Measured costs of one target/drafter pair, in ms (costs.hpp).

@@ -6,7 +6,9 @@
 
 namespace dynexec::speculative {
 
-void RunningCosts::Recent::add(double factor) { values_[count_++ % kKept] = factor; }
+void RunningCosts::Recent::add(double factor) {
+  values_[count_++ % kKept] = factor;
+}
 
 double RunningCosts::Recent::mean() const {
   std::array<double, kKept> sorted = values_;

@@ -1,4 +1,5 @@
-// Costs of rounds as they are while the rows are measured: a shared or heating machine drifts away from its calibration.
+// Costs of rounds as they are while the rows are measured: a shared or heating machine drifts away from its
+// calibration.
 #pragma once
 
 #include <array>
@@ -16,8 +17,8 @@ class RunningCosts {
 
   // The rounds of one sequence, in order.
   void add(std::span<const Round> rounds);
-  // Means over the latest rounds of every draft length, rounds that something interrupted left out. A length that has not come up is scaled like its neighbours,
-  // and everything that nothing has come up for stays as calibrated.
+  // Means over the latest rounds of every draft length, rounds that something interrupted left out. A length that has
+  // not come up is scaled like its neighbours, and everything that nothing has come up for stays as calibrated.
   CostTable table() const;
 
  private:

@@ -79,8 +79,7 @@ void AppendFile::append(std::string_view line) {
 }
 
 void AppendFile::sync() {
-  if (regular_ && ::fdatasync(file_.get()) != 0)
-    throw_io_error("cannot flush the file to disk", path_, errno);
+  if (regular_ && ::fdatasync(file_.get()) != 0) throw_io_error("cannot flush the file to disk", path_, errno);
 }
 
 }  // namespace dynexec

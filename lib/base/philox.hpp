@@ -7,8 +7,7 @@
 namespace dynexec {
 
 // Fills block[4] from counter[4] and key[2]; a pure function, for every key a bijection of the counter.
-inline void philox4x32_10(const std::uint32_t counter[4], const std::uint32_t key[2],
-                          std::uint32_t block[4]) {
+inline void philox4x32_10(const std::uint32_t counter[4], const std::uint32_t key[2], std::uint32_t block[4]) {
   std::uint32_t c0 = counter[0], c1 = counter[1], c2 = counter[2], c3 = counter[3];
   std::uint32_t k0 = key[0], k1 = key[1];
   for (int round = 0; round < 10; ++round) {

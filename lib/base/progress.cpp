@@ -119,8 +119,7 @@ void Progress::draw(bool last) {
 std::string Progress::numbers(bool last) const {
   const double elapsed = std::max(options_.clock() - start_, 1e-9);
   const double rate = static_cast<double>(done_ - skipped_) / elapsed;
-  std::string text =
-      options_.total != 0 ? fmt::format("{}/{}", done_, options_.total) : fmt::format("{}", done_);
+  std::string text = options_.total != 0 ? fmt::format("{}/{}", done_, options_.total) : fmt::format("{}", done_);
   if (!options_.unit.empty()) text += fmt::format(" {}", options_.unit);
   if (rate > 0.0) text += fmt::format("  {}/s", format_rate(rate));
   if (last) {
@@ -146,8 +145,7 @@ std::string Progress::bar_line(bool last) const {
   const std::size_t columns = terminal_columns(options_.descriptor) - 1;  // a full last column would wrap
   const std::string head = options_.label.empty() ? "" : options_.label + " ";
   const std::string tail = numbers(last);
-  if (options_.total == 0 || columns < head.size() + width + tail.size() + 8)
-    return clip(head + tail, columns);
+  if (options_.total == 0 || columns < head.size() + width + tail.size() + 8) return clip(head + tail, columns);
   const double share = std::min(1.0, static_cast<double>(done_) / static_cast<double>(options_.total));
   const auto full = static_cast<std::size_t>(share * static_cast<double>(width));
   std::string bar = std::string(full, '#') + std::string(width - full, '-');

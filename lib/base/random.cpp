@@ -20,8 +20,7 @@ std::uint64_t mix(std::uint64_t x) {
 
 // The counter holds (block, repetition, sample) whole and the key is a bijection of seed + purpose * odd
 // constant, so under one seed no two of (sample, repetition, purpose) can ever share a block.
-RandomStream::RandomStream(std::uint64_t seed, std::uint64_t sample, std::uint32_t repetition,
-                           std::uint32_t purpose) {
+RandomStream::RandomStream(std::uint64_t seed, std::uint64_t sample, std::uint32_t repetition, std::uint32_t purpose) {
   const std::uint64_t key = mix(seed + (purpose + 1ULL) * 0x9e3779b97f4a7c15ULL);
   key_[0] = static_cast<std::uint32_t>(key);
   key_[1] = static_cast<std::uint32_t>(key >> 32);
@@ -53,8 +52,7 @@ double RandomStream::uniform() {
 }
 
 std::uint64_t RandomStream::below(std::uint64_t bound) {
-  if (bound == 0)
-    throw Error(ErrorKind::internal, "a random integer below 0 was asked for", "RandomStream", "");
+  if (bound == 0) throw Error(ErrorKind::internal, "a random integer below 0 was asked for", "RandomStream", "");
   // Lemire, "Fast random integer generation in an interval", TOMACS 2019: reject the few products whose low
   // half would favour some results.
   unsigned __int128 product = static_cast<unsigned __int128>(next_u64()) * bound;

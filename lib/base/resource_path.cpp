@@ -12,7 +12,9 @@ std::filesystem::path& resource_root() {
 
 }  // namespace
 
-void set_resource_root(const std::filesystem::path& root) { resource_root() = root; }
+void set_resource_root(const std::filesystem::path& root) {
+  resource_root() = root;
+}
 
 std::filesystem::path resolve_path(const std::string& path) {
   constexpr std::string_view kData = "${DYNEXEC_DATA}";

@@ -19,8 +19,7 @@ std::string shown(const Value& value) {
 }
 
 void require_plain(const Value& value, const std::string& expected, const std::string& hint) {
-  if (value.kind == Kind::null)
-    fail_at(value, "has no value", fmt::format("write {}, or remove the line", expected));
+  if (value.kind == Kind::null) fail_at(value, "has no value", fmt::format("write {}, or remove the line", expected));
   if (value.kind != Kind::scalar) {
     fail_at(value, fmt::format("is {}, where {} is expected", kind_name(value), expected), hint);
   }
@@ -91,8 +90,7 @@ bool to_bool(Value& value) {
   const std::string& text = value.text;
   const bool yes = text == "true" || text == "True" || text == "TRUE";
   const bool no = text == "false" || text == "False" || text == "FALSE";
-  if (!yes && !no)
-    fail_at(value, fmt::format("is {}, neither true nor false", shown(value)), "write true or false");
+  if (!yes && !no) fail_at(value, fmt::format("is {}, neither true nor false", shown(value)), "write true or false");
   value.canonical = canonical(yes);
   return yes;
 }
@@ -122,8 +120,7 @@ std::optional<double> parse_number(const std::string& text) {
   // from_chars also knows "inf", "nan" and words that begin like them.
   const std::size_t first = digits.find_first_not_of('-');
   if (first == std::string_view::npos || first > 1 || (first == 1 && digits.size() != text.size())) return {};
-  if (digits.find_first_of("0123456789") == std::string_view::npos ||
-      digits.find_first_of("nNiI") < digits.size()) {
+  if (digits.find_first_of("0123456789") == std::string_view::npos || digits.find_first_of("nNiI") < digits.size()) {
     return {};
   }
   double number = 0.0;

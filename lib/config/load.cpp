@@ -67,12 +67,10 @@ class Loader {
   std::unique_ptr<Value> load_text(const std::string& text, const std::string& name) {
     auto tree = config_detail::parse_yaml(text, std::make_shared<const std::string>(name), false, budget_);
     if (tree->kind == Kind::null) {
-      throw Error(ErrorKind::config, "the config is empty", tree->place.text(),
-                  "write at least one `key: value` line");
+      throw Error(ErrorKind::config, "the config is empty", tree->place.text(), "write at least one `key: value` line");
     }
     if (tree->kind != Kind::map) {
-      throw Error(ErrorKind::config,
-                  fmt::format("the config is {}, where a mapping is expected", kind_name(*tree)),
+      throw Error(ErrorKind::config, fmt::format("the config is {}, where a mapping is expected", kind_name(*tree)),
                   tree->place.text(), "write `key: value` lines");
     }
     std::unique_ptr<Value> extends = take_extends(*tree);
@@ -99,8 +97,7 @@ class Loader {
     return value;
   }
 
-  std::unique_ptr<Value> on_top_of_bases(std::unique_ptr<Value> tree, const Value& extends,
-                                         const std::string& name) {
+  std::unique_ptr<Value> on_top_of_bases(std::unique_ptr<Value> tree, const Value& extends, const std::string& name) {
     std::vector<const Value*> names;
     if (extends.kind == Kind::sequence) {
       for (const auto& item : extends.items) names.push_back(item.get());
@@ -128,16 +125,13 @@ class Loader {
     if (file.kind != Kind::scalar || file.text.empty()) {
       refuse("`extends` does not name a file", "write `extends: file.yaml`, relative to this file");
     }
-    const std::string path =
-        (std::filesystem::path(name).parent_path() / file.text).lexically_normal().string();
+    const std::string path = (std::filesystem::path(name).parent_path() / file.text).lexically_normal().string();
     const std::string canonical = canonical_path(path);
     if (std::find(chain_.begin(), chain_.end(), canonical) != chain_.end()) {
-      refuse(fmt::format("`extends: {}` leads in a circle", file.text),
-             "take one `extends` out of the circle");
+      refuse(fmt::format("`extends: {}` leads in a circle", file.text), "take one `extends` out of the circle");
     }
     if (chain_.size() >= max_chain) {
-      refuse(fmt::format("more than {} files extend each other", max_chain),
-             "shorten the chain of `extends`");
+      refuse(fmt::format("more than {} files extend each other", max_chain), "shorten the chain of `extends`");
     }
     std::error_code unknown;
     if (!std::filesystem::is_regular_file(path, unknown)) {
@@ -159,8 +153,7 @@ std::shared_ptr<Document> finish(Loader& loader, std::unique_ptr<Value> tree, co
   auto document = std::make_shared<Document>();
   document->root = std::move(*tree);
   document->path = path;
-  for (const std::string& text : overrides)
-    config_detail::apply_override(document->root, text, loader.budget());
+  for (const std::string& text : overrides) config_detail::apply_override(document->root, text, loader.budget());
   drop_written_nulls(document->root);
   config_detail::link(document->root);
   document->mark_read(document->root);
@@ -177,8 +170,7 @@ Config Config::load(const std::string& path, const std::vector<std::string>& ove
   return config;
 }
 
-Config Config::parse(const std::string& text, const std::string& name,
-                     const std::vector<std::string>& overrides) {
+Config Config::parse(const std::string& text, const std::string& name, const std::vector<std::string>& overrides) {
   Loader loader;
   loader.enter(name);
   Config config;

@@ -66,8 +66,7 @@ Value& record_default(Document& document, Value& map, const std::string& key, st
                       std::equal(before.items.begin(), before.items.end(), value->items.begin(),
                                  [&](const auto& a, const auto& b) { return !differs(a, b); });
     if (!same) {
-      throw Error(ErrorKind::internal,
-                  fmt::format("`{}` is read with two different defaults", child_path(map, key)),
+      throw Error(ErrorKind::internal, fmt::format("`{}` is read with two different defaults", child_path(map, key)),
                   map.place.text(), "");
     }
     return *entry->value;
@@ -121,16 +120,15 @@ auto read(Document& document, Value& map, const std::string& key, Convert conver
 }
 
 template <class T, class Convert>
-std::vector<T> read_list(Document& document, Value& map, const std::string& key,
-                         const std::vector<T>& fallback, Convert convert) {
+std::vector<T> read_list(Document& document, Value& map, const std::string& key, const std::vector<T>& fallback,
+                         Convert convert) {
   Value* value = written(map, key);
   if (value == nullptr) {
     record_default(document, map, key, default_list(fallback));
     return fallback;
   }
   if (value->kind != Kind::sequence) {
-    fail_at(*value, fmt::format("is {}, where a list is expected", kind_name(*value)),
-            "write it in brackets: [a, b]");
+    fail_at(*value, fmt::format("is {}, where a list is expected", kind_name(*value)), "write it in brackets: [a, b]");
   }
   document.mark_read(*value);
   std::vector<T> items;
@@ -158,8 +156,7 @@ T within(const Value& value, T number, T low, T high) {
 
 }  // namespace
 
-Node::Node(std::shared_ptr<Document> document, Value* value)
-    : document_(std::move(document)), value_(value) {}
+Node::Node(std::shared_ptr<Document> document, Value* value) : document_(std::move(document)), value_(value) {}
 
 bool Node::has(const std::string& key) const {
   return written(*value_, key) != nullptr;
@@ -205,8 +202,7 @@ std::int64_t Node::get_int(const std::string& key) const {
 std::int64_t Node::get_int(const std::string& key, std::int64_t fallback) const {
   return read(*document_, *value_, key, fallback, config_detail::to_int);
 }
-std::int64_t Node::get_int(const std::string& key, std::int64_t fallback, std::int64_t low,
-                           std::int64_t high) const {
+std::int64_t Node::get_int(const std::string& key, std::int64_t fallback, std::int64_t low, std::int64_t high) const {
   return read(*document_, *value_, key, fallback,
               [&](Value& value) { return within(value, config_detail::to_int(value), low, high); });
 }
@@ -240,15 +236,13 @@ std::string Node::get_choice(const std::string& key, const std::string& fallback
   });
 }
 
-std::vector<std::int64_t> Node::get_ints(const std::string& key,
-                                         const std::vector<std::int64_t>& fallback) const {
+std::vector<std::int64_t> Node::get_ints(const std::string& key, const std::vector<std::int64_t>& fallback) const {
   return read_list(*document_, *value_, key, fallback, config_detail::to_int);
 }
 std::vector<double> Node::get_doubles(const std::string& key, const std::vector<double>& fallback) const {
   return read_list(*document_, *value_, key, fallback, config_detail::to_double);
 }
-std::vector<std::string> Node::get_strings(const std::string& key,
-                                           const std::vector<std::string>& fallback) const {
+std::vector<std::string> Node::get_strings(const std::string& key, const std::vector<std::string>& fallback) const {
   return read_list(*document_, *value_, key, fallback, config_detail::to_text);
 }
 

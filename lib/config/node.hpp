@@ -31,8 +31,7 @@ class Node {
   std::int64_t get_int(const std::string& key) const;
   std::int64_t get_int(const std::string& key, std::int64_t fallback) const;
   // Inclusive bounds, named in the error.
-  std::int64_t get_int(const std::string& key, std::int64_t fallback, std::int64_t low,
-                       std::int64_t high) const;
+  std::int64_t get_int(const std::string& key, std::int64_t fallback, std::int64_t low, std::int64_t high) const;
   double get_double(const std::string& key) const;
   double get_double(const std::string& key, double fallback) const;
   double get_double(const std::string& key, double fallback, double low, double high) const;
@@ -43,8 +42,7 @@ class Node {
                          const std::vector<std::string>& choices) const;
   std::vector<std::int64_t> get_ints(const std::string& key, const std::vector<std::int64_t>& fallback) const;
   std::vector<double> get_doubles(const std::string& key, const std::vector<double>& fallback) const;
-  std::vector<std::string> get_strings(const std::string& key,
-                                       const std::vector<std::string>& fallback) const;
+  std::vector<std::string> get_strings(const std::string& key, const std::vector<std::string>& fallback) const;
 
   // Requires a sequence (of mappings or scalars).
   std::vector<Node> items() const;
@@ -80,8 +78,7 @@ class Config {
   // The value is YAML when it is a single value, a [list] or a {mapping}, else text. Malformed ones throw
   // Error(usage).
   static Config load(const std::string& path, const std::vector<std::string>& overrides);
-  static Config parse(const std::string& text, const std::string& name,
-                      const std::vector<std::string>& overrides);
+  static Config parse(const std::string& text, const std::string& name, const std::vector<std::string>& overrides);
 
   Node root() const;
   // Throws Error(config) for the first key that nobody read, with the nearest key that was asked for at that

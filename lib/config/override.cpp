@@ -25,8 +25,7 @@ bool is_index(const std::string& name) {
   return !name.empty() && name.find_first_not_of("0123456789") == std::string::npos;
 }
 
-constexpr const char* form_hint =
-    "write --set key.subkey=value; items of a list are counted from 0: paths.0.length=3";
+constexpr const char* form_hint = "write --set key.subkey=value; items of a list are counted from 0: paths.0.length=3";
 
 std::vector<Step> parse_steps(const std::string& path, const std::string& place) {
   std::vector<Step> steps;
@@ -69,9 +68,8 @@ std::unique_ptr<Value> parse_value(const std::string& text, const Place& place, 
     value = parse_yaml(text, place.source, true, budget);
   } catch (const Error& error) {
     refuse(place.text(), error.message(),
-           fmt::format(
-               "{}; a shell needs the whole override in single quotes, a text in double quotes within: {}",
-               error.hint(), "'key=\"a: text\"'"));
+           fmt::format("{}; a shell needs the whole override in single quotes, a text in double quotes within: {}",
+                       error.hint(), "'key=\"a: text\"'"));
   }
   // Only brackets make a container: `prompt=Question: why` and `title=- draft` are texts.
   const bool container = value->kind == Kind::map || value->kind == Kind::sequence;
@@ -147,8 +145,7 @@ void apply_override(Value& root, const std::string& text, Budget& budget) {
   if (equals == std::string::npos) refuse(place.text(), "an override without `=`", form_hint);
   const std::vector<Step> steps = parse_steps(text.substr(0, equals), place.text());
   if (steps.size() == 1 && steps[0].name == "extends") {
-    refuse(place.text(), "`extends` can only be said in a file",
-           "write a file that extends both, or use more --set");
+    refuse(place.text(), "`extends` can only be said in a file", "write a file that extends both, or use more --set");
   }
   if (steps.size() > max_depth) refuse(place.text(), "the path is too deep", form_hint);
   std::unique_ptr<Value> value = parse_value(text.substr(equals + 1), place, budget);

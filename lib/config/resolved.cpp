@@ -19,8 +19,7 @@ using config_detail::Kind;
 using config_detail::Value;
 
 constexpr std::string_view letters = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
-constexpr std::string_view plain_characters =
-    "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_./+-";
+constexpr std::string_view plain_characters = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_./+-";
 
 bool all_of(std::string_view text, std::string_view allowed) {
   return text.find_first_not_of(allowed) == std::string_view::npos;
@@ -62,16 +61,14 @@ std::string emit_scalar(const Value& value) {
   if (value.kind == Kind::null) return "~";
   if (!value.canonical.empty()) return value.canonical;
   // A value that was written plainly may still be read as a number or truth value: it stays plain.
-  const bool plain =
-      !value.quoted && (config_detail::parse_number(value.text) || all_of(value.text, letters));
+  const bool plain = !value.quoted && (config_detail::parse_number(value.text) || all_of(value.text, letters));
   return plain ? value.text : emit_text(value.text);
 }
 
 bool is_emitted(const Value& value) {
   if (value.order == 0) return false;
   if (value.given || value.kind != Kind::map) return true;
-  return std::any_of(value.entries.begin(), value.entries.end(),
-                     [](const Entry& e) { return is_emitted(*e.value); });
+  return std::any_of(value.entries.begin(), value.entries.end(), [](const Entry& e) { return is_emitted(*e.value); });
 }
 
 bool is_leaf(const Value& value) {
@@ -103,8 +100,7 @@ void emit_map(const Value& map, std::size_t indent, std::string& out) {
   }
   // By first reading, so that neither the order of the lines in the file nor which of them were defaults
   // shows.
-  std::sort(read.begin(), read.end(),
-            [](const Entry* a, const Entry* b) { return a->value->order < b->value->order; });
+  std::sort(read.begin(), read.end(), [](const Entry* a, const Entry* b) { return a->value->order < b->value->order; });
   for (const Entry* entry : read) {
     out += std::string(indent, ' ') + emit_text(entry->key) + ":";
     emit_value(*entry->value, indent, out);
@@ -126,8 +122,7 @@ void emit_list(const Value& list, std::size_t indent, std::string& out) {
     if (body.empty()) {
       emit_value(*item, indent + 2, out);
     } else {
-      out +=
-          fmt::format(" {}", body.substr(indent + 4));  // the item's first key stands on the line of its dash
+      out += fmt::format(" {}", body.substr(indent + 4));  // the item's first key stands on the line of its dash
     }
   }
 }

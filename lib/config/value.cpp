@@ -40,8 +40,7 @@ void link(Value& value) {
 
 void fail_at(const Value& value, const std::string& what, const std::string& hint) {
   const std::string path = value.path();
-  throw Error(ErrorKind::config, path.empty() ? what : fmt::format("`{}` {}", path, what), value.place.text(),
-              hint);
+  throw Error(ErrorKind::config, path.empty() ? what : fmt::format("`{}` {}", path, what), value.place.text(), hint);
 }
 
 std::string kind_name(const Value& value) {

@@ -147,9 +147,7 @@ class TreeBuilder : public YAML::EventHandler {
     std::unordered_map<std::string, Place> keys = {};
   };
 
-  bool expects_key() const {
-    return !open_.empty() && open_.back().value->kind == Kind::map && !open_.back().has_key;
-  }
+  bool expects_key() const { return !open_.empty() && open_.back().value->kind == Kind::map && !open_.back().has_key; }
 
   void refuse_anchor(const YAML::Mark& mark, YAML::anchor_t anchor) const {
     if (anchor != 0) refuse_reference(places_.at(mark, here_));
@@ -164,8 +162,7 @@ class TreeBuilder : public YAML::EventHandler {
   std::unique_ptr<Value> make(Kind kind, const YAML::Mark& mark) {
     here_ = places_.at(mark, here_);
     if (budget_.nodes_left == 0) {
-      refuse(here_, "the config holds more than 100,000 values",
-             "keep data in files of its own, not in the config");
+      refuse(here_, "the config holds more than 100,000 values", "keep data in files of its own, not in the config");
     }
     --budget_.nodes_left;
     auto value = std::make_unique<Value>();
@@ -183,8 +180,7 @@ class TreeBuilder : public YAML::EventHandler {
              "keys are plain names: close every bracket and brace, and quote a text that holds them");
     }
     if (open_.size() == max_depth) {
-      refuse(places_.at(mark, here_), fmt::format("more than {} levels of nesting", max_depth),
-             "flatten the config");
+      refuse(places_.at(mark, here_), fmt::format("more than {} levels of nesting", max_depth), "flatten the config");
     }
     auto value = make(kind, mark);
     value->flow = style == YAML::EmitterStyle::Flow;
@@ -196,18 +192,15 @@ class TreeBuilder : public YAML::EventHandler {
   void take_key(const YAML::Mark& mark, const std::string& key) {
     const Place place = places_.at(mark, here_);
     if (key == "<<") {
-      refuse(place, "a merge key (`<<`), which is not supported",
-             "share settings by `extends: file.yaml` instead");
+      refuse(place, "a merge key (`<<`), which is not supported", "share settings by `extends: file.yaml` instead");
     }
     if (key.empty()) refuse(place, "a key without a name", "write `key: value`");
     if (key.size() > max_key_bytes) {
-      refuse(place, fmt::format("a key of more than {} bytes", max_key_bytes),
-             "check that this is a config file");
+      refuse(place, fmt::format("a key of more than {} bytes", max_key_bytes), "check that this is a config file");
     }
     const auto [before, fresh] = open_.back().keys.emplace(key, place);
     if (!fresh) {
-      refuse(place,
-             fmt::format("the key `{}` stands here a second time, first at {}", key, before->second.text()),
+      refuse(place, fmt::format("the key `{}` stands here a second time, first at {}", key, before->second.text()),
              "remove one of the two");
     }
     open_.back().has_key = true;

@@ -11,7 +11,9 @@ std::string_view trim(std::string_view text) {
   return text.substr(first, text.find_last_not_of(" \t\r\n") - first + 1);
 }
 
-bool digit(char c) { return c >= '0' && c <= '9'; }
+bool digit(char c) {
+  return c >= '0' && c <= '9';
+}
 
 // The last number with its sign, thousands separators and fraction; empty when there is none.
 std::string_view last_number(std::string_view text) {
@@ -104,8 +106,9 @@ bool answers_match(std::string_view output, std::string_view reference) {
     return normalise_answer(final_answer(output)) == wanted;
   }
   if (marked.size() == 1 && marked[0] >= 'A' && marked[0] <= 'F') {
-    return last_word(output, [](std::string_view word) { return word.size() == 1 && word[0] >= 'A' && word[0] <= 'F'; }) ==
-           marked;
+    return last_word(output, [](std::string_view word) {
+             return word.size() == 1 && word[0] >= 'A' && word[0] <= 'F';
+           }) == marked;
   }
   if (wanted == "yes" || wanted == "no") {
     const auto is_verdict = [](std::string_view word) {
@@ -116,7 +119,8 @@ bool answers_match(std::string_view output, std::string_view reference) {
   }
   const std::string line = normalise_answer(last_line(output));
   if (!line.ends_with(wanted)) return false;
-  return line.size() == wanted.size() || !std::isalnum(static_cast<unsigned char>(line[line.size() - wanted.size() - 1]));
+  return line.size() == wanted.size() ||
+         !std::isalnum(static_cast<unsigned char>(line[line.size() - wanted.size() - 1]));
 }
 
 }  // namespace dynexec

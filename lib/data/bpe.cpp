@@ -31,8 +31,7 @@ class Bpe : public TokenizerModel {
     }
     read_unknown(part);
     read_merges(part);
-    for (unsigned byte = 0; byte < 256; ++byte)
-      byte_ids_[byte] = vocabulary_.id_of(fmt::format("<0x{:02X}>", byte));
+    for (unsigned byte = 0; byte < 256; ++byte) byte_ids_[byte] = vocabulary_.id_of(fmt::format("<0x{:02X}>", byte));
     for (char32_t c = 0; c < direct_.size(); ++c) {
       std::string text;
       append_utf8(text, c);
@@ -76,8 +75,7 @@ class Bpe : public TokenizerModel {
       const std::int32_t merged_id = vocabulary_.id_of(merged);
       for (const auto& [id, token] :
            {std::pair{left_id, &left}, std::pair{right_id, &right}, std::pair{merged_id, &merged}}) {
-        if (id < 0)
-          part.fail(fmt::format("merge {} needs the token '{}', which the vocabulary lacks", rank, *token));
+        if (id < 0) part.fail(fmt::format("merge {} needs the token '{}', which the vocabulary lacks", rank, *token));
       }
       merges_.insert(left_id, right_id, rank, merged_id);
       ++rank;
@@ -133,10 +131,10 @@ class Bpe : public TokenizerModel {
         scratch.merger.add(id);
       } else if (!(byte_fallback_ && add_bytes(symbol, scratch.merger)) && has_unknown_) {
         if (unknown_ < 0) {
-          throw Error(ErrorKind::data,
-                      fmt::format("'{}' is not in the vocabulary, nor is the unknown token '{}'", symbol,
-                                  unknown_token_),
-                      where_, "use only characters of the vocabulary");
+          throw Error(
+              ErrorKind::data,
+              fmt::format("'{}' is not in the vocabulary, nor is the unknown token '{}'", symbol, unknown_token_),
+              where_, "use only characters of the vocabulary");
         }
         if (unknown_waits && !fuse_unknown_) scratch.merger.add(unknown_);
         unknown_waits = true;

@@ -5,8 +5,7 @@
 
 namespace dynexec {
 
-MergeTable::MergeTable(std::size_t expected)
-    : entries_(std::bit_ceil(2 * expected + 2)), mask_(entries_.size() - 1) {}
+MergeTable::MergeTable(std::size_t expected) : entries_(std::bit_ceil(2 * expected + 2)), mask_(entries_.size() - 1) {}
 
 void MergeTable::insert(std::int32_t left, std::int32_t right, std::uint32_t rank, std::int32_t merged) {
   const std::uint64_t pair = key(left, right);
@@ -31,9 +30,7 @@ void WordMerger::merge(const MergeTable& table) {
   const auto later = [](const Candidate& a, const Candidate& b) {
     return a.rank != b.rank ? a.rank > b.rank : a.position > b.position;
   };
-  const auto symbol = [this](std::int32_t position) -> Symbol& {
-    return symbols_[static_cast<std::size_t>(position)];
-  };
+  const auto symbol = [this](std::int32_t position) -> Symbol& { return symbols_[static_cast<std::size_t>(position)]; };
   const auto push = [&](std::int32_t left, std::int32_t right) {
     const std::size_t before = queue_.size();
     consider(table, left, right);
@@ -64,8 +61,7 @@ void WordMerger::merge(const MergeTable& table) {
 }
 
 void WordMerger::append_to(std::vector<std::int32_t>& ids) const {
-  for (std::int32_t at = symbols_.empty() ? -1 : 0; at >= 0;
-       at = symbols_[static_cast<std::size_t>(at)].next) {
+  for (std::int32_t at = symbols_.empty() ? -1 : 0; at >= 0; at = symbols_[static_cast<std::size_t>(at)].next) {
     ids.push_back(symbols_[static_cast<std::size_t>(at)].id);
   }
 }

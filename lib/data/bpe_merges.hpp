@@ -31,8 +31,7 @@ class MergeTable {
  private:
   static constexpr std::uint64_t kEmpty = ~std::uint64_t{0};
   static std::uint64_t key(std::int32_t left, std::int32_t right) {
-    return static_cast<std::uint64_t>(static_cast<std::uint32_t>(left)) << 32 |
-           static_cast<std::uint32_t>(right);
+    return static_cast<std::uint64_t>(static_cast<std::uint32_t>(left)) << 32 | static_cast<std::uint32_t>(right);
   }
   std::size_t slot_of(std::uint64_t pair) const {
     return static_cast<std::size_t>((pair * 0x9e3779b97f4a7c15ull) >> 32) & mask_;

@@ -12,8 +12,8 @@ ImageTask::ImageTask(std::shared_ptr<const LabelledImages> images, std::int64_t 
   const auto available = static_cast<std::int64_t>(images_->size()) - first;
   if (first < 0 || available < 1 || samples > available)
     throw Error(ErrorKind::data,
-                fmt::format("images {} to {} were asked for, there are {}", first, first + std::max<std::int64_t>(1, samples) - 1,
-                            images_->size()),
+                fmt::format("images {} to {} were asked for, there are {}", first,
+                            first + std::max<std::int64_t>(1, samples) - 1, images_->size()),
                 "task", "lower first or samples, or name more files");
   first_ = static_cast<std::size_t>(first);
   count_ = static_cast<std::size_t>(samples > 0 ? samples : available);

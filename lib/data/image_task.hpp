@@ -23,8 +23,8 @@ struct ImageOutput {
 
 class ImageTask : public Task {
  public:
-  // Images [first, first + samples) of `images`; samples 0: all behind `first`. group_names: what the label columns show
-  // (empty: the label). Error(data) when there are not that many.
+  // Images [first, first + samples) of `images`; samples 0: all behind `first`. group_names: what the label columns
+  // show (empty: the label). Error(data) when there are not that many.
   ImageTask(std::shared_ptr<const LabelledImages> images, std::int64_t first, std::int64_t samples,
             std::vector<std::string> class_names);
 

@@ -93,7 +93,8 @@ std::string scalar_text(const JsonRecord& record, const std::string& path) {
     begin = end + 1;
     std::size_t index = 0;
     const auto number = std::from_chars(part.data(), part.data() + part.size(), index);
-    if (value->is_array() && number.ec == std::errc() && number.ptr == part.data() + part.size() && index < value->size()) {
+    if (value->is_array() && number.ec == std::errc() && number.ptr == part.data() + part.size() &&
+        index < value->size()) {
       value = &(*value)[index];
     } else if (value->is_object() && value->contains(part)) {
       value = &(*value)[part];

@@ -34,7 +34,8 @@ std::vector<std::int64_t> idx_shape(std::string_view bytes, const std::string& n
     product *= static_cast<std::uint64_t>(extent);  // below 2^32 * 4096^2
   }
   if (product != bytes.size() - header)
-    refuse(fmt::format("{} bytes of data instead of {}", bytes.size() - header, product), name, "download the file again");
+    refuse(fmt::format("{} bytes of data instead of {}", bytes.size() - header, product), name,
+           "download the file again");
   return shape;
 }
 
@@ -75,7 +76,8 @@ LabelledImages parse_cifar(std::string_view bytes, const std::string& name, bool
   images.pixels.reserve(bytes.size() / record * kPixels);
   for (std::size_t at = 0; at < bytes.size(); at += record) {
     const auto label = static_cast<unsigned char>(bytes[at + before - 1]);
-    if (label >= classes) refuse(fmt::format("label {} at byte {}", label, at + before - 1), name, "the file is damaged");
+    if (label >= classes)
+      refuse(fmt::format("label {} at byte {}", label, at + before - 1), name, "the file is damaged");
     images.labels.push_back(label);
     const std::string_view pixels = bytes.substr(at + before, kPixels);
     images.pixels.insert(images.pixels.end(), pixels.begin(), pixels.end());

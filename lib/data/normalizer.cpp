@@ -26,8 +26,7 @@ class Prepend : public Normalizer {
 
 class Replace : public Normalizer {
  public:
-  Replace(TextPattern pattern, std::string content)
-      : pattern_(std::move(pattern)), content_(std::move(content)) {}
+  Replace(TextPattern pattern, std::string content) : pattern_(std::move(pattern)), content_(std::move(content)) {}
   void apply(std::string& text, bool& at_start) const override {
     if (content_.empty() && pattern_.matches_start(text)) at_start = false;
     text = pattern_.replace(text, content_);
@@ -41,8 +40,7 @@ class Replace : public Normalizer {
 class NormalForm : public Normalizer {
  public:
   NormalForm(bool compose, bool compatibility)
-      : options_(static_cast<utf8proc_option_t>(UTF8PROC_STABLE |
-                                                (compose ? UTF8PROC_COMPOSE : UTF8PROC_DECOMPOSE) |
+      : options_(static_cast<utf8proc_option_t>(UTF8PROC_STABLE | (compose ? UTF8PROC_COMPOSE : UTF8PROC_DECOMPOSE) |
                                                 (compatibility ? UTF8PROC_COMPAT : 0))) {}
 
   void apply(std::string& text, bool&) const override {
@@ -52,8 +50,7 @@ class NormalForm : public Normalizer {
     std::size_t done = 0;
     for (std::size_t at = 0; at < text.size();) {
       const CodePoint c = decode_utf8(text, at);
-      if (is_late_for_normal_forms(
-              c.value)) {  // neither composes nor moves: what is around it normalises on its own
+      if (is_late_for_normal_forms(c.value)) {  // neither composes nor moves: what is around it normalises on its own
         append_form(std::string_view(text).substr(done, at - done), result);
         result.append(text, at, c.bytes);
         done = at + c.bytes;
@@ -71,8 +68,8 @@ class NormalForm : public Normalizer {
     const utf8proc_ssize_t size = utf8proc_map(reinterpret_cast<const utf8proc_uint8_t*>(text.data()),
                                                static_cast<utf8proc_ssize_t>(text.size()), &mapped, options_);
     if (size < 0) {
-      throw Error(ErrorKind::data, std::string("the text cannot be normalised: ") + utf8proc_errmsg(size),
-                  "tokenizer", "shorten the text");
+      throw Error(ErrorKind::data, std::string("the text cannot be normalised: ") + utf8proc_errmsg(size), "tokenizer",
+                  "shorten the text");
     }
     out.append(reinterpret_cast<const char*>(mapped), static_cast<std::size_t>(size));
     std::free(mapped);
@@ -157,8 +154,7 @@ class BytesToCharacters : public Normalizer {
 
 class NormalizerSequence : public Normalizer {
  public:
-  explicit NormalizerSequence(std::vector<std::unique_ptr<const Normalizer>> members)
-      : members_(std::move(members)) {}
+  explicit NormalizerSequence(std::vector<std::unique_ptr<const Normalizer>> members) : members_(std::move(members)) {}
   void apply(std::string& text, bool& at_start) const override {
     for (const auto& member : members_) member->apply(text, at_start);
   }
@@ -185,8 +181,7 @@ std::unique_ptr<const Normalizer> make_normalizer(const TokenizerPart& untyped) 
   if (type == "ByteLevel") return std::make_unique<BytesToCharacters>();
   if (type == "Sequence") {
     std::vector<std::unique_ptr<const Normalizer>> members;
-    for (const TokenizerPart& member : part.members("normalizers"))
-      members.push_back(make_normalizer(member));
+    for (const TokenizerPart& member : part.members("normalizers")) members.push_back(make_normalizer(member));
     return std::make_unique<NormalizerSequence>(std::move(members));
   }
   part.unsupported();

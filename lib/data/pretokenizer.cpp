@@ -10,8 +10,7 @@ namespace dynexec {
 namespace {
 
 // GPT-2's words: contractions, letters, digits or other marks with one space before them, and runs of blanks.
-constexpr const char* kGpt2Words =
-    R"('s|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+)";
+constexpr const char* kGpt2Words = R"('s|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+)";
 // Words and runs of other marks. Word characters are not quite those of \w in patterns.
 #define DYNEXEC_WORD R"(\p{Alphabetic}\p{M}\p{Nd}\p{Pc}\x{200c}\x{200d})"
 constexpr const char* kWordsOrMarks = "[" DYNEXEC_WORD "]+|[^" DYNEXEC_WORD R"(\s]+)";
@@ -107,8 +106,8 @@ class MetaspaceSplit : public PreTokenizer {
     if (piece.text.empty()) return;
     std::string text;
     text.reserve(piece.text.size() + piece.text.size() / 2);
-    const bool wanted = settings_.scheme == PrependScheme::always ||
-                        (settings_.scheme == PrependScheme::first && piece.at_start);
+    const bool wanted =
+        settings_.scheme == PrependScheme::always || (settings_.scheme == PrependScheme::first && piece.at_start);
     if (wanted && piece.text.front() != ' ' && !piece.text.starts_with(settings_.replacement)) {
       text += settings_.replacement;
     }
@@ -180,8 +179,8 @@ std::unique_ptr<const PreTokenizer> make_pretokenizer(const TokenizerPart& untyp
   const TokenizerPart part = untyped.typed();
   const std::string type = part.type();
   if (type == "ByteLevel") {
-    return std::make_unique<ByteLevel>(part.flag_or("add_prefix_space", true),
-                                       part.flag_or("use_regex", true), part.where());
+    return std::make_unique<ByteLevel>(part.flag_or("add_prefix_space", true), part.flag_or("use_regex", true),
+                                       part.where());
   }
   if (type == "Split") {
     return std::make_unique<PatternSplit>(part.pattern("pattern"), read_behavior(part, ""),
@@ -189,16 +188,13 @@ std::unique_ptr<const PreTokenizer> make_pretokenizer(const TokenizerPart& untyp
   }
   if (type == "Digits") {
     const bool single = part.flag_or("individual_digits", false);
-    return std::make_unique<CharacterSplit>(&is_numeric,
-                                            single ? SplitBehavior::isolated : SplitBehavior::contiguous);
+    return std::make_unique<CharacterSplit>(&is_numeric, single ? SplitBehavior::isolated : SplitBehavior::contiguous);
   }
-  if (type == "Punctuation")
-    return std::make_unique<CharacterSplit>(&is_punctuation, read_behavior(part, "Isolated"));
-  if (type == "WhitespaceSplit")
-    return std::make_unique<CharacterSplit>(&is_white_space, SplitBehavior::removed);
+  if (type == "Punctuation") return std::make_unique<CharacterSplit>(&is_punctuation, read_behavior(part, "Isolated"));
+  if (type == "WhitespaceSplit") return std::make_unique<CharacterSplit>(&is_white_space, SplitBehavior::removed);
   if (type == "Whitespace") {
-    return std::make_unique<PatternSplit>(TextPattern::regex(kWordsOrMarks, part.where()),
-                                          SplitBehavior::removed, true);
+    return std::make_unique<PatternSplit>(TextPattern::regex(kWordsOrMarks, part.where()), SplitBehavior::removed,
+                                          true);
   }
   if (type == "CharDelimiterSplit") {
     const std::string delimiter = part.text("delimiter");
@@ -209,8 +205,7 @@ std::unique_ptr<const PreTokenizer> make_pretokenizer(const TokenizerPart& untyp
   if (type == "Metaspace") return std::make_unique<MetaspaceSplit>(read_metaspace(part));
   if (type == "Sequence") {
     std::vector<std::unique_ptr<const PreTokenizer>> members;
-    for (const TokenizerPart& member : part.members("pretokenizers"))
-      members.push_back(make_pretokenizer(member));
+    for (const TokenizerPart& member : part.members("pretokenizers")) members.push_back(make_pretokenizer(member));
     return sequence_of(std::move(members));
   }
   part.unsupported();

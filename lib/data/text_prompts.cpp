@@ -178,15 +178,16 @@ TextPromptTask::TextPromptTask(const PromptOptions& options) {
   const auto total = static_cast<std::int64_t>(records.size());
   if (options.first + std::max<std::int64_t>(options.samples, 1) > total) {
     throw Error(ErrorKind::config,
-                fmt::format("{} prompts from number {} on were asked for, but only {} are usable",
-                            options.samples, options.first, total),
+                fmt::format("{} prompts from number {} on were asked for, but only {} are usable", options.samples,
+                            options.first, total),
                 options.file, "ask for fewer samples, or raise max_characters");
   }
   const std::int64_t count = options.samples > 0 ? options.samples : total - options.first;
   for (std::int64_t i = 0; i < count; ++i) {
     const PromptRecord& record = records[static_cast<std::size_t>(options.first + i)];
     scored_ = scored_ || !record.reference.empty();
-    samples_.push_back({static_cast<std::size_t>(i), record.id, record.group, TextInput{record.prompt, record.reference}});
+    samples_.push_back(
+        {static_cast<std::size_t>(i), record.id, record.group, TextInput{record.prompt, record.reference}});
   }
 }
 

@@ -36,16 +36,14 @@ class PipelineTokenizer : public Tokenizer {
     }
     for (const auto* ids : {&post_.before, &post_.after}) {
       for (const std::int32_t id : *ids) {
-        if (token_of(id) == nullptr)
-          file.fail(fmt::format("has a post-processor that adds the unknown id {}", id));
+        if (token_of(id) == nullptr) file.fail(fmt::format("has a post-processor that adds the unknown id {}", id));
       }
     }
   }
 
   std::vector<std::int32_t> encode(std::string_view text, bool add_special) const override {
     if (text.size() > kMaxTokenizerText) {
-      throw Error(ErrorKind::data, "a text of more than 256 MiB cannot be encoded at once", where_,
-                  "split the text");
+      throw Error(ErrorKind::data, "a text of more than 256 MiB cannot be encoded at once", where_, "split the text");
     }
     TextArena arena;
     if (!is_valid_utf8(text)) text = arena.keep(replace_invalid_utf8(text));
@@ -87,9 +85,7 @@ class PipelineTokenizer : public Tokenizer {
     return text;
   }
 
-  std::int32_t vocab_size() const override {
-    return std::max(model_->vocabulary().id_limit(), added_.id_limit());
-  }
+  std::int32_t vocab_size() const override { return std::max(model_->vocabulary().id_limit(), added_.id_limit()); }
 
   std::int32_t token_id(std::string_view token) const override {
     const std::int32_t added = added_.id_of(token);
@@ -133,8 +129,7 @@ class PipelineTokenizer : public Tokenizer {
     std::vector<AddedTokenFinder::Part> parts;
     added_.normalized().split(piece.text, parts);
     for (const AddedTokenFinder::Part& part : parts) {
-      const Piece inner{piece.text.substr(part.begin, part.end - part.begin),
-                        piece.at_start && part.begin == 0};
+      const Piece inner{piece.text.substr(part.begin, part.end - part.begin), piece.at_start && part.begin == 0};
       if (part.token >= 0) {
         flush(walk);
         walk.ids.push_back(part.token);
@@ -160,8 +155,7 @@ std::string hint_without_tokenizer(const std::filesystem::path& folder) {
   for (const char* other : {"tokenizer.model", "vocab.json", "vocab.txt"}) {
     if (std::filesystem::exists(folder / other, failed)) {
       return fmt::format(
-          "it has {}: load it with transformers' AutoTokenizer and save_pretrained to get tokenizer.json",
-          other);
+          "it has {}: load it with transformers' AutoTokenizer and save_pretrained to get tokenizer.json", other);
     }
   }
   return "download tokenizer.json into the folder";
@@ -169,8 +163,7 @@ std::string hint_without_tokenizer(const std::filesystem::path& folder) {
 
 }  // namespace
 
-std::shared_ptr<const Tokenizer> Tokenizer::parse(const nlohmann::json& tokenizer_json,
-                                                  const std::string& where) {
+std::shared_ptr<const Tokenizer> Tokenizer::parse(const nlohmann::json& tokenizer_json, const std::string& where) {
   return std::make_shared<PipelineTokenizer>(TokenizerPart(tokenizer_json, "the tokenizer", where));
 }
 
@@ -178,8 +171,7 @@ std::shared_ptr<const Tokenizer> Tokenizer::load(const std::filesystem::path& fo
   const std::filesystem::path path = folder / "tokenizer.json";
   std::error_code failed;
   if (!std::filesystem::exists(path, failed)) {
-    throw Error(ErrorKind::model, "the folder has no tokenizer.json", folder.string(),
-                hint_without_tokenizer(folder));
+    throw Error(ErrorKind::model, "the folder has no tokenizer.json", folder.string(), hint_without_tokenizer(folder));
   }
   nlohmann::json document = read_json_object(path, kMaxTokenizerBytes);
   apply_tokenizer_config(folder, document);

@@ -19,8 +19,7 @@ class Tokenizer {
   // Truncation and padding settings in the file are not applied: a text always gives all its ids.
   // Throws Error(ErrorKind::model) for anything that is not supported, by name ("normalizer Foo").
   static std::shared_ptr<const Tokenizer> load(const std::filesystem::path& folder);
-  static std::shared_ptr<const Tokenizer> parse(const nlohmann::json& tokenizer_json,
-                                                const std::string& where);
+  static std::shared_ptr<const Tokenizer> parse(const nlohmann::json& tokenizer_json, const std::string& where);
   virtual ~Tokenizer() = default;
 
   // text: UTF-8; invalid bytes become U+FFFD. add_special: apply the post-processor (BOS and the like).

@@ -98,8 +98,8 @@ void AddedTokenFinder::split(std::string_view text, std::vector<Part>& parts) co
   if (done < text.size()) parts.push_back({done, text.size(), -1});
 }
 
-AddedVocabulary::AddedVocabulary(std::vector<AddedToken> tokens, const Vocabulary& model,
-                                 const Normalizer* normalizer, const std::string& where)
+AddedVocabulary::AddedVocabulary(std::vector<AddedToken> tokens, const Vocabulary& model, const Normalizer* normalizer,
+                                 const std::string& where)
     : tokens_(std::move(tokens)) {
   const auto fail = [&](const std::string& what) {
     throw Error(ErrorKind::model, what, where, "the file is damaged; download it again");
@@ -111,15 +111,14 @@ AddedVocabulary::AddedVocabulary(std::vector<AddedToken> tokens, const Vocabular
     const std::int32_t known = model.id_of(token.content);
     const std::string* occupant = model.token_of(token.id);
     if (known >= 0 ? known != token.id : occupant != nullptr) {
-      fail(known >= 0 ? fmt::format("added token '{}' has the id {}, in the vocabulary it has {}",
-                                    token.content, token.id, known)
-                      : fmt::format("added token '{}' has the id {} of the token '{}'", token.content,
-                                    token.id, *occupant));
+      fail(known >= 0
+               ? fmt::format("added token '{}' has the id {}, in the vocabulary it has {}", token.content, token.id,
+                             known)
+               : fmt::format("added token '{}' has the id {} of the token '{}'", token.content, token.id, *occupant));
     }
     if (!by_content_.emplace(token.content, &token).second)
       fail(fmt::format("added token '{}' occurs twice", token.content));
-    if (!by_id_.emplace(token.id, &token).second)
-      fail(fmt::format("two added tokens have the id {}", token.id));
+    if (!by_id_.emplace(token.id, &token).second) fail(fmt::format("two added tokens have the id {}", token.id));
     id_limit_ = std::max(id_limit_, token.id + 1);
   }
   // Special tokens come first where two normalise to the same text.
@@ -145,8 +144,7 @@ std::vector<AddedToken> read_added_tokens(const TokenizerPart& file) {
   std::vector<AddedToken> tokens;
   if (!file.has("added_tokens")) return tokens;
   const nlohmann::json& nodes = file.list("added_tokens");
-  if (nodes.size() > kMaxAddedTokens)
-    file.fail(fmt::format("has more than {} added tokens", kMaxAddedTokens));
+  if (nodes.size() > kMaxAddedTokens) file.fail(fmt::format("has more than {} added tokens", kMaxAddedTokens));
   for (const nlohmann::json& node : nodes) {
     const TokenizerPart part(node, fmt::format("added token {}", tokens.size()), file.where());
     AddedToken token;

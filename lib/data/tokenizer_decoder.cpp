@@ -108,12 +108,11 @@ class StripDecoder : public TokenDecoder {
   void apply(std::vector<std::string>& tokens) const override {
     for (std::string& token : tokens) {
       std::size_t begin = 0, end = token.size();
-      for (std::size_t i = 0; i < start_ && std::string_view(token).substr(begin).starts_with(content_);
-           ++i) {
+      for (std::size_t i = 0; i < start_ && std::string_view(token).substr(begin).starts_with(content_); ++i) {
         begin += content_.size();
       }
-      for (std::size_t i = 0;
-           i < stop_ && std::string_view(token).substr(begin, end - begin).ends_with(content_); ++i) {
+      for (std::size_t i = 0; i < stop_ && std::string_view(token).substr(begin, end - begin).ends_with(content_);
+           ++i) {
         end -= content_.size();
       }
       token = token.substr(begin, end - begin);
@@ -128,8 +127,7 @@ class StripDecoder : public TokenDecoder {
 class MetaspaceDecoder : public TokenDecoder {
  public:
   explicit MetaspaceDecoder(Metaspace settings)
-      : mark_(TextPattern::literal(settings.replacement)),
-        drop_first_(settings.scheme != PrependScheme::never) {}
+      : mark_(TextPattern::literal(settings.replacement)), drop_first_(settings.scheme != PrependScheme::never) {}
 
   void apply(std::vector<std::string>& tokens) const override {
     bool first = true;
@@ -160,8 +158,7 @@ class SuffixDecoder : public TokenDecoder {
 
 class DecoderSequence : public TokenDecoder {
  public:
-  explicit DecoderSequence(std::vector<std::unique_ptr<const TokenDecoder>> members)
-      : members_(std::move(members)) {}
+  explicit DecoderSequence(std::vector<std::unique_ptr<const TokenDecoder>> members) : members_(std::move(members)) {}
   void apply(std::vector<std::string>& tokens) const override {
     for (const auto& member : members_) member->apply(tokens);
   }
@@ -183,14 +180,12 @@ std::unique_ptr<const TokenDecoder> make_token_decoder(const TokenizerPart& unty
   const TokenizerPart part = untyped.typed();
   const std::string type = part.type();
   if (type == "ByteLevel") return std::make_unique<ByteLevelDecoder>();
-  if (type == "Replace")
-    return std::make_unique<ReplaceDecoder>(part.pattern("pattern"), part.text("content"));
+  if (type == "Replace") return std::make_unique<ReplaceDecoder>(part.pattern("pattern"), part.text("content"));
   if (type == "ByteFallback") return std::make_unique<ByteFallbackDecoder>();
   if (type == "Fuse") return std::make_unique<FuseDecoder>();
   if (type == "Metaspace") return std::make_unique<MetaspaceDecoder>(read_metaspace(part));
   if (type == "Strip") {
-    return std::make_unique<StripDecoder>(one_character(part, "content"),
-                                          static_cast<std::size_t>(part.count("start")),
+    return std::make_unique<StripDecoder>(one_character(part, "content"), static_cast<std::size_t>(part.count("start")),
                                           static_cast<std::size_t>(part.count("stop")));
   }
   if (type == "BPEDecoder") {
@@ -200,8 +195,7 @@ std::unique_ptr<const TokenDecoder> make_token_decoder(const TokenizerPart& unty
   }
   if (type == "Sequence") {
     std::vector<std::unique_ptr<const TokenDecoder>> members;
-    for (const TokenizerPart& member : part.members("decoders"))
-      members.push_back(make_token_decoder(member));
+    for (const TokenizerPart& member : part.members("decoders")) members.push_back(make_token_decoder(member));
     return std::make_unique<DecoderSequence>(std::move(members));
   }
   part.unsupported();

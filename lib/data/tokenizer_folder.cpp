@@ -32,8 +32,7 @@ json* find_added(json& list, const std::string& content) {
 std::uint64_t read_id(const std::string& text, const std::string& where) {
   std::uint64_t id = 0;
   const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), id);
-  if (error != std::errc() || end != text.data() + text.size() ||
-      id > static_cast<std::uint64_t>(kMaxTokenId)) {
+  if (error != std::errc() || end != text.data() + text.size() || id > static_cast<std::uint64_t>(kMaxTokenId)) {
     throw Error(ErrorKind::model, fmt::format("added_tokens_decoder has the id '{}'", text), where,
                 "ids are numbers; download the file again");
   }
@@ -70,8 +69,8 @@ void collect_contents(const json& value, std::vector<std::string>& contents) {
 
 std::vector<std::string> special_contents(const json& config) {
   std::vector<std::string> contents;
-  for (const char* key : {"bos_token", "eos_token", "unk_token", "sep_token", "pad_token", "cls_token",
-                          "mask_token", "additional_special_tokens", "extra_special_tokens"}) {
+  for (const char* key : {"bos_token", "eos_token", "unk_token", "sep_token", "pad_token", "cls_token", "mask_token",
+                          "additional_special_tokens", "extra_special_tokens"}) {
     if (const auto value = config.find(key); value != config.end()) collect_contents(*value, contents);
   }
   return contents;

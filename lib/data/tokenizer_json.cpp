@@ -30,9 +30,8 @@ void TokenizerPart::fail(const std::string& problem) const {
 }
 
 void TokenizerPart::unsupported(const std::string& detail) const {
-  throw Error(ErrorKind::model,
-              fmt::format("{} is not supported{}{}", what_, detail.empty() ? "" : ": ", detail), where_,
-              "supported are byte-level and SentencePiece-style BPE and word-level tokenizers");
+  throw Error(ErrorKind::model, fmt::format("{} is not supported{}{}", what_, detail.empty() ? "" : ": ", detail),
+              where_, "supported are byte-level and SentencePiece-style BPE and word-level tokenizers");
 }
 
 bool TokenizerPart::has(const char* key) const {
@@ -75,8 +74,7 @@ std::int32_t TokenizerPart::token(const char* key) const {
 
 TextPattern TokenizerPart::pattern(const char* key) const {
   const TokenizerPart inner(member(key), fmt::format("{}: '{}'", what_, key), where_);
-  if (inner.has("Regex"))
-    return TextPattern::regex(inner.text("Regex"), fmt::format("{} ({})", where_, what_));
+  if (inner.has("Regex")) return TextPattern::regex(inner.text("Regex"), fmt::format("{} ({})", where_, what_));
   const std::string literal = inner.text("String");
   if (literal.empty()) inner.fail("is an empty string");
   return TextPattern::literal(literal);

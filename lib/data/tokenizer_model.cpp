@@ -24,8 +24,8 @@ class WordLevel : public TokenizerModel {
       if (id < 0) id = unknown_;
       if (id < 0) {
         throw Error(ErrorKind::data,
-                    fmt::format("the word '{}' is not in the vocabulary, which has no unknown token '{}'",
-                                word.text, unknown_token_),
+                    fmt::format("the word '{}' is not in the vocabulary, which has no unknown token '{}'", word.text,
+                                unknown_token_),
                     where_, "use only words of the vocabulary");
       }
       ids.push_back(id);
@@ -48,8 +48,7 @@ Vocabulary::Vocabulary(const TokenizerPart& part, const char* key) {
   for (const auto& [token, id] : vocab.items()) {
     const std::int64_t number = count_of(id, kMaxTokenId);
     if (number < 0) {
-      part.fail(
-          fmt::format("gives the token '{}' an id that is not a number from 0 to {}", token, kMaxTokenId));
+      part.fail(fmt::format("gives the token '{}' an id that is not a number from 0 to {}", token, kMaxTokenId));
     }
     const auto index = static_cast<std::size_t>(number);
     if (index >= tokens_.size()) tokens_.resize(index + 1, nullptr);

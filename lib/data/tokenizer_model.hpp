@@ -32,8 +32,7 @@ class Vocabulary {
   }
   // nullptr when no token has the id.
   const std::string* token_of(std::int32_t id) const {
-    return id >= 0 && static_cast<std::size_t>(id) < tokens_.size() ? tokens_[static_cast<std::size_t>(id)]
-                                                                    : nullptr;
+    return id >= 0 && static_cast<std::size_t>(id) < tokens_.size() ? tokens_[static_cast<std::size_t>(id)] : nullptr;
   }
   std::size_t tokens() const { return ids_.size(); }
   std::int32_t id_limit() const { return static_cast<std::int32_t>(tokens_.size()); }  // largest id + 1

@@ -68,8 +68,8 @@ std::vector<Segment> merge_equal(const std::vector<Segment>& segments) {
 
 }  // namespace
 
-void split_piece(const Piece& piece, const std::vector<TextRange>& matches, bool invert,
-                 SplitBehavior behavior, std::vector<Piece>& out) {
+void split_piece(const Piece& piece, const std::vector<TextRange>& matches, bool invert, SplitBehavior behavior,
+                 std::vector<Piece>& out) {
   std::vector<Segment> segments = segments_of(piece.text.size(), matches, invert);
   switch (behavior) {
     case SplitBehavior::isolated:
@@ -89,8 +89,8 @@ void split_piece(const Piece& piece, const std::vector<TextRange>& matches, bool
   }
   for (const Segment& segment : segments) {
     if (segment.begin == segment.end) continue;
-    out.push_back({piece.text.substr(segment.begin, segment.end - segment.begin),
-                   piece.at_start && segment.begin == 0});
+    out.push_back(
+        {piece.text.substr(segment.begin, segment.end - segment.begin), piece.at_start && segment.begin == 0});
   }
 }
 

@@ -30,7 +30,7 @@ enum class SplitBehavior { removed, isolated, merged_with_previous, merged_with_
 
 // Splits `piece` at `matches` (ascending, not overlapping) and appends the non-empty parts. invert: the text
 // between the matches plays the matches' part.
-void split_piece(const Piece& piece, const std::vector<TextRange>& matches, bool invert,
-                 SplitBehavior behavior, std::vector<Piece>& out);
+void split_piece(const Piece& piece, const std::vector<TextRange>& matches, bool invert, SplitBehavior behavior,
+                 std::vector<Piece>& out);
 
 }  // namespace dynexec

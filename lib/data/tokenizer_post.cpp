@@ -8,8 +8,7 @@ namespace {
 void append_special(const TokenizerPart& part, const std::string& name, std::vector<std::int32_t>& ids) {
   const TokenizerPart table(part.object("special_tokens"), part.what() + " special_tokens", part.where());
   if (!table.has(name.c_str())) part.fail(fmt::format("uses the token '{}' without giving its ids", name));
-  const TokenizerPart token(table.node().at(name), fmt::format("{} token '{}'", part.what(), name),
-                            part.where());
+  const TokenizerPart token(table.node().at(name), fmt::format("{} token '{}'", part.what(), name), part.where());
   for (const nlohmann::json& id : token.list("ids")) {
     const std::int64_t number = count_of(id, kMaxTokenId);
     if (number < 0) token.fail("has an id that is not a token id");

@@ -68,8 +68,8 @@ struct Regex::Code {
 Regex::Regex(std::string_view pattern, const std::string& where) {
   if (pattern.size() > kMaxPattern) {
     throw Error(ErrorKind::model,
-                fmt::format("a pattern of {} bytes is beyond the limit of {}", pattern.size(), kMaxPattern),
-                where, "use a shorter pattern");
+                fmt::format("a pattern of {} bytes is beyond the limit of {}", pattern.size(), kMaxPattern), where,
+                "use a shorter pattern");
   }
   const std::string translated = translate_regex(pattern, where);
   const std::unique_ptr<pcre2_compile_context, decltype(&pcre2_compile_context_free)> context(
@@ -79,14 +79,12 @@ Regex::Regex(std::string_view pattern, const std::string& where) {
   PCRE2_SIZE offset = 0;
   auto code = std::make_shared<Code>();
   code->where = where;
-  code->code = pcre2_compile(
-      reinterpret_cast<PCRE2_SPTR>(translated.data()), translated.size(),
-      PCRE2_UTF | PCRE2_UCP | PCRE2_MULTILINE | PCRE2_USE_OFFSET_LIMIT | PCRE2_NEVER_BACKSLASH_C, &error,
-      &offset, context.get());
+  code->code = pcre2_compile(reinterpret_cast<PCRE2_SPTR>(translated.data()), translated.size(),
+                             PCRE2_UTF | PCRE2_UCP | PCRE2_MULTILINE | PCRE2_USE_OFFSET_LIMIT | PCRE2_NEVER_BACKSLASH_C,
+                             &error, &offset, context.get());
   if (code->code == nullptr) {
-    throw Error(ErrorKind::model,
-                fmt::format("the pattern '{}' is not supported: {}", pattern, pcre2_message(error)), where,
-                "use a tokenizer with a plainer pattern");
+    throw Error(ErrorKind::model, fmt::format("the pattern '{}' is not supported: {}", pattern, pcre2_message(error)),
+                where, "use a tokenizer with a plainer pattern");
   }
   // Without JIT (some hardened kernels refuse executable memory) matching is slower and no less correct.
   static_cast<void>(pcre2_jit_compile(code->code, PCRE2_JIT_COMPLETE));
@@ -98,8 +96,7 @@ class Regex::Search {
  public:
   Search(const Code& code, std::string_view text) : code_(code), text_(text), workspace_(workspace()) {
     const std::size_t steps = 100'000 + 16 * text.size();
-    pcre2_set_match_limit(workspace_.context,
-                          static_cast<std::uint32_t>(std::min<std::size_t>(steps, 1u << 31)));
+    pcre2_set_match_limit(workspace_.context, static_cast<std::uint32_t>(std::min<std::size_t>(steps, 1u << 31)));
   }
 
   std::optional<TextRange> next(std::size_t at) {
@@ -124,8 +121,8 @@ class Regex::Search {
 
  private:
   [[noreturn]] void refuse(const std::string& what) const {
-    throw Error(ErrorKind::data, fmt::format("the pattern cannot be applied to this text: {}", what),
-                code_.where, "shorten the text or use a tokenizer with a plainer pattern");
+    throw Error(ErrorKind::data, fmt::format("the pattern cannot be applied to this text: {}", what), code_.where,
+                "shorten the text or use a tokenizer with a plainer pattern");
   }
 
   void check_clock() {
@@ -197,8 +194,7 @@ std::string TextPattern::replace(std::string_view text, std::string_view content
   std::size_t copied = 0;
   const auto put = [&](std::size_t begin, std::size_t end) {
     if (result.size() + content.size() + text.size() - copied > kMaxTokenizerText) {
-      throw Error(ErrorKind::data, "replacing makes the text longer than 256 MiB", "tokenizer",
-                  "shorten the text");
+      throw Error(ErrorKind::data, "replacing makes the text longer than 256 MiB", "tokenizer", "shorten the text");
     }
     result.append(text, copied, begin - copied).append(content);
     copied = end;
@@ -208,8 +204,7 @@ std::string TextPattern::replace(std::string_view text, std::string_view content
     regex_->find_all(text, matches);
     for (const TextRange& match : matches) put(match.begin, match.end);
   } else {
-    for (std::size_t at = text.find(literal_); at != std::string_view::npos;
-         at = text.find(literal_, copied)) {
+    for (std::size_t at = text.find(literal_); at != std::string_view::npos; at = text.find(literal_, copied)) {
       put(at, at + literal_.size());
     }
   }

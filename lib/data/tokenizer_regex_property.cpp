@@ -53,9 +53,8 @@ constexpr std::array<LongName, 37> kLongNames{{
 }};
 
 constexpr std::array<std::string_view, 37> kCategories{
-    "l",  "lu", "ll", "lt", "lm", "lo", "m",  "mn", "mc", "me", "n",  "nd", "nl",
-    "no", "p",  "pc", "pd", "ps", "pe", "pi", "pf", "po", "s",  "sm", "sc", "sk",
-    "so", "z",  "zs", "zl", "zp", "c",  "cc", "cf", "cn", "co", "any"};
+    "l",  "lu", "ll", "lt", "lm", "lo", "m",  "mn", "mc", "me", "n",  "nd", "nl", "no", "p",  "pc", "pd", "ps", "pe",
+    "pi", "pf", "po", "s",  "sm", "sc", "sk", "so", "z",  "zs", "zl", "zp", "c",  "cc", "cf", "cn", "co", "any"};
 
 // Names of this dialect that are unions or have another meaning in PCRE2.
 constexpr std::array<std::string_view, 12> kRefused{"word",  "alnum",    "punct",       "graph",

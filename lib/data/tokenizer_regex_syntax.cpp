@@ -43,8 +43,8 @@ class Translator {
   };
 
   [[noreturn]] void refuse(std::string_view what) const {
-    throw Error(ErrorKind::model, fmt::format("the pattern '{}' uses {}, which is not supported", in_, what),
-                where_, "use a tokenizer with a plainer pattern");
+    throw Error(ErrorKind::model, fmt::format("the pattern '{}' uses {}, which is not supported", in_, what), where_,
+                "use a tokenizer with a plainer pattern");
   }
 
   char peek(std::size_t ahead = 0) const { return at_ + ahead < in_.size() ? in_[at_ + ahead] : '\0'; }
@@ -253,10 +253,8 @@ class Translator {
     const std::size_t from = at_ + (braces ? 2 : 1);
     const std::size_t most = braces ? 6 : peek() == 'u' ? 4 : 2;
     std::size_t end = from;
-    while (end < in_.size() && end - from < most && std::isxdigit(static_cast<unsigned char>(in_[end])) != 0)
-      ++end;
-    if (end == from || (peek() == 'u' && end - from != 4) ||
-        (braces && (end >= in_.size() || in_[end] != '}'))) {
+    while (end < in_.size() && end - from < most && std::isxdigit(static_cast<unsigned char>(in_[end])) != 0) ++end;
+    if (end == from || (peek() == 'u' && end - from != 4) || (braces && (end >= in_.size() || in_[end] != '}'))) {
       refuse("a malformed character number");
     }
     const unsigned long value = std::stoul(std::string(in_.substr(from, end - from)), nullptr, 16);
@@ -356,8 +354,7 @@ class Translator {
 
 std::string translate_regex(std::string_view pattern, const std::string& where) {
   if (!is_valid_utf8(pattern)) {
-    throw Error(ErrorKind::model, "a pattern is not valid UTF-8", where,
-                "the file is damaged; download it again");
+    throw Error(ErrorKind::model, "a pattern is not valid UTF-8", where, "the file is damaged; download it again");
   }
   return Translator(pattern, where).run();
 }

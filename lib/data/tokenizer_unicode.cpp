@@ -59,9 +59,7 @@ CodePoint decode_utf8_before(std::string_view text, std::size_t end) {
 }
 
 void append_utf8(std::string& text, char32_t value) {
-  const auto put = [&](char32_t byte) {
-    text.push_back(static_cast<char>(static_cast<unsigned char>(byte)));
-  };
+  const auto put = [&](char32_t byte) { text.push_back(static_cast<char>(static_cast<unsigned char>(byte))); };
   if (value < 0x80) {
     put(value);
   } else if (value < 0x800) {
@@ -93,8 +91,8 @@ std::string replace_invalid_utf8(std::string_view text) {
 
 bool is_white_space(char32_t value) {
   if (value < 0x80) return value == ' ' || (value >= 9 && value <= 13);
-  return value == 0x85 || value == 0xa0 || value == 0x1680 || (value >= 0x2000 && value <= 0x200a) ||
-         value == 0x2028 || value == 0x2029 || value == 0x202f || value == 0x205f || value == 0x3000;
+  return value == 0x85 || value == 0xa0 || value == 0x1680 || (value >= 0x2000 && value <= 0x200a) || value == 0x2028 ||
+         value == 0x2029 || value == 0x202f || value == 0x205f || value == 0x3000;
 }
 
 bool is_numeric(char32_t value) {
@@ -105,8 +103,8 @@ bool is_numeric(char32_t value) {
 
 bool is_punctuation(char32_t value) {
   if (value < 0x80) {
-    return (value >= '!' && value <= '/') || (value >= ':' && value <= '@') ||
-           (value >= '[' && value <= '`') || (value >= '{' && value <= '~');
+    return (value >= '!' && value <= '/') || (value >= ':' && value <= '@') || (value >= '[' && value <= '`') ||
+           (value >= '{' && value <= '~');
   }
   if (value == 0x166d || value == 0x111c9) return true;  // until Unicode 12 and 11
   const utf8proc_category_t kind = category(value);

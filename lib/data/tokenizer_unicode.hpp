@@ -14,9 +14,7 @@ struct CodePoint {
 
 // The code point at `at` of valid UTF-8; at < text.size().
 inline CodePoint decode_utf8(std::string_view text, std::size_t at) {
-  const auto byte = [&](std::size_t i) {
-    return static_cast<char32_t>(static_cast<unsigned char>(text[at + i]));
-  };
+  const auto byte = [&](std::size_t i) { return static_cast<char32_t>(static_cast<unsigned char>(text[at + i])); };
   const char32_t first = byte(0);
   if (first < 0x80) return {first, 1};
   if (first < 0xe0) return {(first & 0x1f) << 6 | (byte(1) & 0x3f), 2};

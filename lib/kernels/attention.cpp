@@ -32,8 +32,7 @@ struct Range {
 // its own positions in ascending order whatever the other rows see.
 class Block {
  public:
-  Block(const KvCache& cache, const AttentionRows& request, std::int64_t begin, std::int64_t end,
-        float* memory)
+  Block(const KvCache& cache, const AttentionRows& request, std::int64_t begin, std::int64_t end, float* memory)
       : cache_(cache), request_(request), kernels_(kernel_branch()), begin_(begin), tokens_(end - begin) {
     const std::int64_t rows = tokens_ * request.heads;
     query_ = memory;
@@ -58,8 +57,7 @@ class Block {
     const std::int64_t first_span = first_position(0) / kSpan;
     const std::int64_t last_span = last_position(tokens_ - 1) / kSpan;
     for (std::int64_t span = first_span; span <= last_span; ++span) {
-      run_span(span * kSpan, keys + span * kSpan * cache_.head_dim(),
-               values + span * kSpan * cache_.padded_dim());
+      run_span(span * kSpan, keys + span * kSpan * cache_.head_dim(), values + span * kSpan * cache_.padded_dim());
     }
   }
 
@@ -99,11 +97,9 @@ class Block {
       for (std::int64_t t = begin; t < end; ++t) add_values(t, t + 1, range(t, start), values);
       return;
     }
-    for (std::int64_t t = begin; t < end; ++t)
-      add_values(t, t + 1, {range(t, start).low, shared.low}, values);
+    for (std::int64_t t = begin; t < end; ++t) add_values(t, t + 1, {range(t, start).low, shared.low}, values);
     add_values(begin, end, shared, values);
-    for (std::int64_t t = begin; t < end; ++t)
-      add_values(t, t + 1, {shared.high, range(t, start).high}, values);
+    for (std::int64_t t = begin; t < end; ++t) add_values(t, t + 1, {shared.high, range(t, start).high}, values);
   }
 
   void compute_scores(std::int64_t begin, std::int64_t end, Range positions, const float* keys) {

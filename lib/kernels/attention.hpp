@@ -21,15 +21,12 @@ class KvCache {
   std::int64_t head_dim() const { return head_dim_; }
   std::int64_t padded_dim() const { return padded_dim_; }
   std::int64_t capacity() const { return capacity_; }
-  std::int64_t bytes() const {
-    return (keys_.size() + values_.size()) * static_cast<std::int64_t>(sizeof(float));
-  }
+  std::int64_t bytes() const { return (keys_.size() + values_.size()) * static_cast<std::int64_t>(sizeof(float)); }
 
   const float* keys(std::int64_t layer, std::int64_t head) const;
   const float* values(std::int64_t layer, std::int64_t head) const;
   // key and value [head_dim] at `position`.
-  void write(std::int64_t layer, std::int64_t head, std::int64_t position, const float* key,
-             const float* value);
+  void write(std::int64_t layer, std::int64_t head, std::int64_t position, const float* key, const float* value);
 
  private:
   std::int64_t kv_heads_, head_dim_, padded_dim_, capacity_, tiles_;

@@ -62,8 +62,7 @@ void select_kernel_branch(const std::string& name) {
   const std::vector<std::string> names = kernel_branches();
   std::string list;
   for (const std::string& known : names) list += (list.empty() ? "" : ", ") + known;
-  throw Error(ErrorKind::usage, "no kernel branch '" + name + "' on this machine", "",
-              "choose one of: " + list);
+  throw Error(ErrorKind::usage, "no kernel branch '" + name + "' on this machine", "", "choose one of: " + list);
 }
 
 }  // namespace dynexec

@@ -28,8 +28,8 @@ struct KernelBranch {
 
   // c[r * ldc + j] (+)= sum over k of x[r * ldx + k] * b[k * ldb + j], j < width; k ascends in one chain per
   // (r, j). width is a multiple of kPanelStep, at most kPanelWidth.
-  void (*product)(const float* x, std::int64_t ldx, int rows, const float* b, std::int64_t ldb,
-                  std::int64_t depth, int width, float* c, std::int64_t ldc, bool accumulate);
+  void (*product)(const float* x, std::int64_t ldx, int rows, const float* b, std::int64_t ldb, std::int64_t depth,
+                  int width, float* c, std::int64_t ldc, bool accumulate);
   // Stores the first `columns` results of each row of tile [rows, kPanelWidth] (row stride kPanelWidth) at y.
   void (*finish)(const float* tile, int rows, int width, const Epilogue& epilogue, float* y, std::int64_t ldy,
                  int columns);
@@ -37,8 +37,7 @@ struct KernelBranch {
   // out = x / sqrt(mean(x^2) + eps) * weight; x and out may be the same.
   void (*rms_norm)(const float* x, const float* weight, std::int64_t size, float eps, float* out);
   // out = (x - mean) / sqrt(variance + eps) * weight + bias; x and out may be the same.
-  void (*layer_norm)(const float* x, const float* weight, const float* bias, std::int64_t size, float eps,
-                     float* out);
+  void (*layer_norm)(const float* x, const float* weight, const float* bias, std::int64_t size, float eps, float* out);
   // Half-split rotation in place: (a, b) = (x[i], x[i + half]) -> (a cos - b sin, b cos + a sin).
   void (*rotate_half)(float* x, const float* cosine, const float* sine, int half);
 

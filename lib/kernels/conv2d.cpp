@@ -24,14 +24,17 @@ Conv2d::Conv2d(ConvShape shape, const std::vector<float>& weight, const std::vec
   if (in < 1 || out < 1 || shape.kernel < 1 || shape.stride < 1 || shape.padding < 0 ||
       static_cast<std::int64_t>(weight.size()) != out * in * taps ||
       (!bias.empty() && static_cast<std::int64_t>(bias.size()) != out))
-    throw Error(ErrorKind::internal, fmt::format("{} weights for a convolution of {} to {} channels, {} wide",
-                                                 weight.size(), in, out, shape.kernel), "", "");
+    throw Error(
+        ErrorKind::internal,
+        fmt::format("{} weights for a convolution of {} to {} channels, {} wide", weight.size(), in, out, shape.kernel),
+        "", "");
   padded_out_ = (out + kPanelStep - 1) / kPanelStep * kPanelStep;
   weight_ = AlignedFloats::clustered(padded_out_ * in * taps);
   bias_ = AlignedFloats::clustered(padded_out_);
   std::copy(bias.begin(), bias.end(), bias_.data());
   for (std::int64_t o = 0; o < out; ++o) {
-    const std::int64_t first = o / kPanelWidth * kPanelWidth, width = std::min<std::int64_t>(kPanelWidth, padded_out_ - first);
+    const std::int64_t first = o / kPanelWidth * kPanelWidth,
+                       width = std::min<std::int64_t>(kPanelWidth, padded_out_ - first);
     float* panel = weight_.data() + first * in * taps;
     for (std::int64_t i = 0; i < in; ++i)
       for (std::int64_t t = 0; t < taps; ++t)
@@ -61,8 +64,8 @@ void Conv2d::forward(const FeatureMap& in, FeatureMap& out, Activation activatio
   });
 }
 
-void Conv2d::run_row(const KernelBranch& kernels, std::int64_t panel, std::int64_t y, const FeatureMap& in, FeatureMap& out,
-                     Activation activation, const FeatureMap* residual) const {
+void Conv2d::run_row(const KernelBranch& kernels, std::int64_t panel, std::int64_t y, const FeatureMap& in,
+                     FeatureMap& out, Activation activation, const FeatureMap* residual) const {
   alignas(64) float tile[kTilePixels * kPanelWidth];
   const std::int64_t first = panel * kPanelWidth;
   const int width = static_cast<int>(std::min<std::int64_t>(kPanelWidth, padded_out_ - first));

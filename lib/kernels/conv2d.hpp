@@ -22,13 +22,16 @@ class Conv2d {
   Conv2d(ConvShape shape, const std::vector<float>& weight, const std::vector<float>& bias);
 
   const ConvShape& shape() const { return shape_; }
-  std::int64_t weight_bytes() const { return (weight_.size() + bias_.size()) * static_cast<std::int64_t>(sizeof(float)); }
+  std::int64_t weight_bytes() const {
+    return (weight_.size() + bias_.size()) * static_cast<std::int64_t>(sizeof(float));
+  }
   double macs(const FeatureMap& out) const;
 
   // out = activation(conv(in) + bias + residual). in has a border of at least the padding; out has this shape's
   // channels and size; residual (or null) has out's size. Uses compute_pool(). The result does not depend on the
   // number of threads.
-  void forward(const FeatureMap& in, FeatureMap& out, Activation activation, const FeatureMap* residual = nullptr) const;
+  void forward(const FeatureMap& in, FeatureMap& out, Activation activation,
+               const FeatureMap* residual = nullptr) const;
 
  private:
   void run_row(const KernelBranch& kernels, std::int64_t panel, std::int64_t y, const FeatureMap& in, FeatureMap& out,

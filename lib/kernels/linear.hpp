@@ -34,9 +34,8 @@ class Linear {
 
 // weight [out, in] row-major (several stacked parts make a fused projection), bias [out] or empty. The
 // activation is applied to the result. Takes ownership.
-std::unique_ptr<Linear> make_linear_fp32(std::vector<float> weight, std::vector<float> bias,
-                                         std::int64_t in_features, std::int64_t out_features,
-                                         Activation activation = Activation::none);
+std::unique_ptr<Linear> make_linear_fp32(std::vector<float> weight, std::vector<float> bias, std::int64_t in_features,
+                                         std::int64_t out_features, Activation activation = Activation::none);
 
 // y = activation(x G^T + g) * (x U^T + u) in one pass; gate and up [out, in], biases [out] or both empty.
 // weight_row gives rows of G, then of U.

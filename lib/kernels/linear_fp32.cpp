@@ -69,8 +69,8 @@ class PackedLinear final : public Linear {
       return;
     }
     throw Error(ErrorKind::internal,
-                std::string(what) + " has " + std::to_string(found) + " values instead of " +
-                    std::to_string(out) + " x " + std::to_string(in),
+                std::string(what) + " has " + std::to_string(found) + " values instead of " + std::to_string(out) +
+                    " x " + std::to_string(in),
                 "", "");
   }
 
@@ -103,8 +103,7 @@ class PackedLinear final : public Linear {
     check_size("bias", source.size(), 1, out_);
     for (std::int64_t n = 0; n < out_; ++n) {
       const std::int64_t panel = n / part_width_;
-      bias_[panel * kPanelWidth + part * columns_of(panel) + n % part_width_] =
-          source[static_cast<std::size_t>(n)];
+      bias_[panel * kPanelWidth + part * columns_of(panel) + n % part_width_] = source[static_cast<std::size_t>(n)];
     }
   }
 
@@ -145,14 +144,12 @@ class PackedLinear final : public Linear {
 
 }  // namespace
 
-std::unique_ptr<Linear> make_linear_fp32(std::vector<float> weight, std::vector<float> bias,
-                                         std::int64_t in_features, std::int64_t out_features,
-                                         Activation activation) {
+std::unique_ptr<Linear> make_linear_fp32(std::vector<float> weight, std::vector<float> bias, std::int64_t in_features,
+                                         std::int64_t out_features, Activation activation) {
   std::vector<std::vector<float>> parts, biases;
   parts.push_back(std::move(weight));
   biases.push_back(std::move(bias));
-  return std::make_unique<PackedLinear>(std::move(parts), std::move(biases), in_features, out_features,
-                                        activation);
+  return std::make_unique<PackedLinear>(std::move(parts), std::move(biases), in_features, out_features, activation);
 }
 
 std::unique_ptr<Linear> make_gated_linear_fp32(std::vector<float> gate, std::vector<float> up,
@@ -164,8 +161,7 @@ std::unique_ptr<Linear> make_gated_linear_fp32(std::vector<float> gate, std::vec
   parts.push_back(std::move(up));
   biases.push_back(std::move(gate_bias));
   biases.push_back(std::move(up_bias));
-  return std::make_unique<PackedLinear>(std::move(parts), std::move(biases), in_features, out_features,
-                                        activation);
+  return std::make_unique<PackedLinear>(std::move(parts), std::move(biases), in_features, out_features, activation);
 }
 
 }  // namespace dynexec

@@ -9,8 +9,8 @@ namespace dynexec {
 // (in + 2 * padding - kernel) / stride + 1.
 void max_pool(const FeatureMap& in, FeatureMap& out, std::int64_t kernel, std::int64_t stride, std::int64_t padding);
 
-// Means over size x size regions as adaptive average pooling cuts them: region i of n reaches from floor(i * extent / n)
-// to ceil((i + 1) * extent / n). out: [size, size, channels], dense.
+// Means over size x size regions as adaptive average pooling cuts them: region i of n reaches from floor(i * extent /
+// n) to ceil((i + 1) * extent / n). out: [size, size, channels], dense.
 void adaptive_average_pool(const FeatureMap& in, std::int64_t size, float* out);
 
 }  // namespace dynexec

@@ -121,8 +121,8 @@ constexpr int column_passes(int rows, int width) {
   return (width + columns - 1) / columns;
 }
 
-void product(const float* x, int64_t ldx, int rows, const float* b, int64_t ldb, int64_t depth, int width,
-             float* c, int64_t ldc, bool accumulate) {
+void product(const float* x, int64_t ldx, int rows, const float* b, int64_t ldb, int64_t depth, int width, float* c,
+             int64_t ldc, bool accumulate) {
   const int groups = rows <= kMostRows ? 1 : (rows + kRowGroup - 1) / kRowGroup;
   const int passes = groups * column_passes<kMostRows>((rows + groups - 1) / groups, width);
   // One pass over the weights streams by itself; several share a block through the first-level cache, and
@@ -145,8 +145,7 @@ void product(const float* x, int64_t ldx, int rows, const float* b, int64_t ldb,
 }
 
 template <Activation A>
-void finish_as(const float* tile, int rows, int width, const Epilogue& epilogue, float* y, int64_t ldy,
-               int columns) {
+void finish_as(const float* tile, int rows, int width, const Epilogue& epilogue, float* y, int64_t ldy, int columns) {
   const int second = width / 2;  // offset of the gated factors
   for (int r = 0; r < rows; ++r) {
     const float* row = tile + r * kPanelWidth;
@@ -175,8 +174,7 @@ void finish_as(const float* tile, int rows, int width, const Epilogue& epilogue,
   }
 }
 
-void finish(const float* tile, int rows, int width, const Epilogue& epilogue, float* y, int64_t ldy,
-            int columns) {
+void finish(const float* tile, int rows, int width, const Epilogue& epilogue, float* y, int64_t ldy, int columns) {
   switch (epilogue.activation) {
     case Activation::none:
       return finish_as<Activation::none>(tile, rows, width, epilogue, y, ldy, columns);

@@ -139,8 +139,7 @@ double sum(const float* x, int64_t size) {
 
 double weighted_sum(const float* weight, const float* x, int64_t size, float shift) {
   const Vec s = broadcast(shift);
-  return sum_blocks(
-      size, [&](int64_t i, int n) { return mul(load_some(weight + i, n), sub(load_some(x + i, n), s)); });
+  return sum_blocks(size, [&](int64_t i, int n) { return mul(load_some(weight + i, n), sub(load_some(x + i, n), s)); });
 }
 
 float maximum(const float* x, int64_t size) {

@@ -81,8 +81,7 @@ bool ThreadPool::State::claim(Share& share, std::uint32_t job, std::uint32_t* ch
     *chunk = static_cast<std::uint32_t>(word >> 16) & 0xffff;
     *chunks = static_cast<std::uint32_t>(word) & 0xffff;
     if (*chunk >= *chunks) return false;
-    if (share.word.compare_exchange_weak(word, share_word(job, *chunk + 1, *chunks),
-                                         std::memory_order_acq_rel)) {
+    if (share.word.compare_exchange_weak(word, share_word(job, *chunk + 1, *chunks), std::memory_order_acq_rel)) {
       return true;
     }
   }

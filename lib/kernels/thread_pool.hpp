@@ -16,9 +16,7 @@ class RangeFunction {
       : object_(&f), call_([](const void* object, std::int64_t begin, std::int64_t end, int thread) {
           (*static_cast<const F*>(object))(begin, end, thread);
         }) {}
-  void operator()(std::int64_t begin, std::int64_t end, int thread) const {
-    call_(object_, begin, end, thread);
-  }
+  void operator()(std::int64_t begin, std::int64_t end, int thread) const { call_(object_, begin, end, thread); }
 
  private:
   const void* object_;

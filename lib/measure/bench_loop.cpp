@@ -97,8 +97,7 @@ class Loop {
       if (!is_done(first, repetition)) {
         if (!measuring_) begin_measuring();
         const double measuring_s = static_cast<double>(steady_now_ns() - measuring_since_ns_) * 1e-9;
-        if (options_.max_time_s > 0 && measuring_s >= options_.max_time_s && !result_.rows.empty())
-          return false;
+        if (options_.max_time_s > 0 && measuring_s >= options_.max_time_s && !result_.rows.empty()) return false;
         measure(first, repetition);
       }
       ++progress_.done;
@@ -184,8 +183,8 @@ class Loop {
 
 }  // namespace
 
-BenchResult run_bench(Experiment& experiment, const BenchOptions& options, const BenchRequest& request,
-                      RowSink& sink, const DoneSet& done) {
+BenchResult run_bench(Experiment& experiment, const BenchOptions& options, const BenchRequest& request, RowSink& sink,
+                      const DoneSet& done) {
   check_experiment(experiment);
   return Loop(experiment, options, request, sink, done).run();
 }

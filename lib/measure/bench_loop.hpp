@@ -72,7 +72,7 @@ struct BenchResult {
 // in one Path::run call, and latency, CPU time and energy of each of its rows are the call's divided by their
 // number. The path's threads are as the caller set them. Throws Error(config) for an experiment without task,
 // samples or paths or with two paths of one name.
-BenchResult run_bench(Experiment& experiment, const BenchOptions& options, const BenchRequest& request,
-                      RowSink& sink, const DoneSet& done = {});
+BenchResult run_bench(Experiment& experiment, const BenchOptions& options, const BenchRequest& request, RowSink& sink,
+                      const DoneSet& done = {});
 
 }  // namespace dynexec

@@ -50,13 +50,11 @@ bool is_disturbed(const ClockReading& took, double expected_share, int threads, 
   if (options.disturbed_cpu_share > 0) {
     // At any time one thread has work. Of the parallel part beyond that only half is asked for, since samples
     // differ in how much of their work is parallel.
-    const double expected =
-        1 + (std::clamp(expected_share, 1.0, static_cast<double>(std::max(1, threads))) - 1) / 2;
+    const double expected = 1 + (std::clamp(expected_share, 1.0, static_cast<double>(std::max(1, threads))) - 1) / 2;
     if (static_cast<double>(took.cpu_ns) < options.disturbed_cpu_share * expected * wall) return true;
     if (static_cast<double>(took.wait_ns) > (1 - options.disturbed_cpu_share) * wall) return true;
   }
-  const double allowed =
-      options.disturbed_switches + options.disturbed_switches_per_s * wall * 1e-9 * threads;
+  const double allowed = options.disturbed_switches + options.disturbed_switches_per_s * wall * 1e-9 * threads;
   return static_cast<double>(took.involuntary_switches) > allowed;
 }
 
@@ -93,8 +91,8 @@ TimedRun BlockRunner::run_path(std::size_t index, std::span<const Sample> sample
               end.involuntary_switches - begin.involuntary_switches};
   if (run.error.empty() && run.outcomes.size() != samples.size())
     throw Error(ErrorKind::internal,
-                "path '" + path.info().name + "' returned " + std::to_string(run.outcomes.size()) +
-                    " outcomes for " + std::to_string(samples.size()) + " samples",
+                "path '" + path.info().name + "' returned " + std::to_string(run.outcomes.size()) + " outcomes for " +
+                    std::to_string(samples.size()) + " samples",
                 "", "");
   return run;
 }
@@ -136,8 +134,7 @@ void BlockRunner::fill_row(const TimedRun& run, std::size_t path, const Sample& 
   row.ttft_ms = positive_or_missing(outcome.first_token_ms);
   row.prefill_ms = positive_or_missing(outcome.prefill_ms);
   // In a batch every sample waits for the whole call, so its tokens come at the pace of the undivided time.
-  if (outcome.cost.tokens > 1)
-    row.tpot_ms = (wall_ms - row.ttft_ms) / static_cast<double>(outcome.cost.tokens - 1);
+  if (outcome.cost.tokens > 1) row.tpot_ms = (wall_ms - row.ttft_ms) / static_cast<double>(outcome.cost.tokens - 1);
   row.cost = outcome.cost;
   if (!scores.empty()) row.quality = scores.front().value;
   row.involuntary_switches = run.took.involuntary_switches;
@@ -145,15 +142,13 @@ void BlockRunner::fill_row(const TimedRun& run, std::size_t path, const Sample& 
   row.predicted_ms = positive_or_missing(outcome.predicted_ms);
   row.oracle_ms = positive_or_missing(outcome.oracle_ms);
   const double bytes = outcome.cost.weight_bytes + outcome.cost.kv_bytes;
-  if (bytes > 0 && row.latency_ms > 0)
-    row.bandwidth_share = bytes / (row.latency_ms * 1e6) / request_.read_gb_per_s;
+  if (bytes > 0 && row.latency_ms > 0) row.bandwidth_share = bytes / (row.latency_ms * 1e6) / request_.read_gb_per_s;
   row.peak_rss_mb = run.peak_mb;
   row.energy_j = run.energy_j / batch;
   row.output_hash = hash_of(outcome);
 }
 
-void BlockRunner::compare_row(std::size_t path, const Outcome& baseline, const Outcome& mine,
-                              SampleRow& row) const {
+void BlockRunner::compare_row(std::size_t path, const Outcome& baseline, const Outcome& mine, SampleRow& row) const {
   const std::optional<Mismatch> mismatch = experiment_.paths[path]->compare(baseline, mine);
   row.equal_to_baseline = !mismatch.has_value();
   if (!mismatch) return;
@@ -162,8 +157,7 @@ void BlockRunner::compare_row(std::size_t path, const Outcome& baseline, const O
 }
 
 std::vector<SampleRow> BlockRunner::run_block(std::int64_t first, std::int64_t repetition,
-                                              std::span<const double> cpu_shares,
-                                              std::vector<TraceRecord>& traces) {
+                                              std::span<const double> cpu_shares, std::vector<TraceRecord>& traces) {
   const std::vector<Sample> samples = samples_from(first);
   const std::vector<std::size_t> order = order_of(first, repetition);
   std::vector<TimedRun> runs(order.size());
@@ -199,8 +193,7 @@ std::vector<SampleRow> BlockRunner::run_block(std::int64_t first, std::int64_t r
         row.order = position[path];
         row.error = error;
       } else if (options_.trace && !run.outcomes[i].trace.empty()) {
-        traces.push_back(
-            {row.sample, row.repetition, row.sample_id, row.path, std::move(run.outcomes[i].trace)});
+        traces.push_back({row.sample, row.repetition, row.sample_id, row.path, std::move(run.outcomes[i].trace)});
       }
       rows.push_back(std::move(row));
     }

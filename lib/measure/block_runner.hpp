@@ -33,16 +33,16 @@ class BlockRunner {
   TimedRun run_path(std::size_t path, std::span<const Sample> samples, std::int64_t repetition);
 
   // Runs all paths in random order; rows in the order of the paths. cpu_shares: one a path.
-  std::vector<SampleRow> run_block(std::int64_t first, std::int64_t repetition,
-                                   std::span<const double> cpu_shares, std::vector<TraceRecord>& traces);
+  std::vector<SampleRow> run_block(std::int64_t first, std::int64_t repetition, std::span<const double> cpu_shares,
+                                   std::vector<TraceRecord>& traces);
 
   std::string peak_memory_method() const { return memory_.method(); }
 
  private:
   std::vector<std::size_t> order_of(std::int64_t first, std::int64_t repetition) const;
   SampleRow base_row(std::size_t path, const Sample& sample, std::int64_t repetition) const;
-  void fill_row(const TimedRun& run, std::size_t path, const Sample& sample, Outcome& outcome,
-                double cpu_share, SampleRow& row);
+  void fill_row(const TimedRun& run, std::size_t path, const Sample& sample, Outcome& outcome, double cpu_share,
+                SampleRow& row);
   void compare_row(std::size_t path, const Outcome& baseline, const Outcome& mine, SampleRow& row) const;
 
   Experiment& experiment_;

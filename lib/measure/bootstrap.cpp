@@ -35,20 +35,17 @@ double quantile_of_sorted(const std::vector<double>& sorted, double p) {
 
 }  // namespace
 
-Bootstrap::Bootstrap(std::size_t samples, const BootstrapOptions& options)
-    : samples_(samples), options_(options) {
+Bootstrap::Bootstrap(std::size_t samples, const BootstrapOptions& options) : samples_(samples), options_(options) {
   const std::size_t all = samples * static_cast<std::size_t>(options.resamples);
   if (samples < 2 || all > kKeptIndices) return;
   std::vector<std::uint32_t> kept;
   kept.reserve(all);
-  for_each_resample([&](std::size_t, std::span<const std::uint32_t> draw) {
-    kept.insert(kept.end(), draw.begin(), draw.end());
-  });
+  for_each_resample(
+      [&](std::size_t, std::span<const std::uint32_t> draw) { kept.insert(kept.end(), draw.begin(), draw.end()); });
   indices_ = std::move(kept);
 }
 
-void Bootstrap::for_each_resample(
-    const std::function<void(std::size_t, std::span<const std::uint32_t>)>& use) const {
+void Bootstrap::for_each_resample(const std::function<void(std::size_t, std::span<const std::uint32_t>)>& use) const {
   const auto resamples = static_cast<std::size_t>(options_.resamples);
   if (!indices_.empty()) {
     for (std::size_t b = 0; b < resamples; ++b) use(b, std::span(indices_).subspan(b * samples_, samples_));
@@ -104,8 +101,7 @@ Interval Bootstrap::geometric_mean(std::span<const double> values) const {
 }
 
 // Efron and Tibshirani 1993, section 14.3. The bias correction counts ties half, as SciPy does.
-Interval Bootstrap::interval(double value, std::vector<double> replicates,
-                             std::span<const double> jackknife) const {
+Interval Bootstrap::interval(double value, std::vector<double> replicates, std::span<const double> jackknife) const {
   std::sort(replicates.begin(), replicates.end());
   const double tail = (1 - options_.confidence) / 2;
   double low_share = tail, high_share = 1 - tail;

@@ -6,9 +6,8 @@
 namespace dynexec {
 
 struct BuildInfo {
-  std::string version;  // of the project
-  std::string
-      revision;  // git commit, "-dirty" appended for uncommitted changes; "unknown" outside a checkout
+  std::string version;    // of the project
+  std::string revision;   // git commit, "-dirty" appended for uncommitted changes; "unknown" outside a checkout
   std::string compiler;   // "GCC 12.2.0"
   std::string type;       // CMake build type
   std::string sanitizer;  // "address,undefined", "thread" or ""

@@ -36,8 +36,8 @@ struct Cost {
   double kv_bytes = 0;      // bytes of KV cache read
   std::int64_t tokens = 0;  // new tokens kept (units of output)
   std::int64_t prompt_tokens = 0;
-  std::int64_t target_passes = 0;  // forward passes of the target after prefill, which yields the first token
-  std::int64_t draft_passes = 0;   // forward passes of the drafter
+  std::int64_t target_passes = 0;    // forward passes of the target after prefill, which yields the first token
+  std::int64_t draft_passes = 0;     // forward passes of the drafter
   std::int64_t drafted_tokens = 0;   // proposed
   std::int64_t accepted_tokens = 0;  // proposed and kept
   std::int64_t accept_trials = 0;    // proposals that reached the acceptance test

@@ -32,10 +32,7 @@ std::string first_line(const fs::path& path) {
 std::size_t parse_size(const std::string& text) {
   char* end = nullptr;
   const unsigned long long number = std::strtoull(text.c_str(), &end, 10);
-  const std::size_t unit = *end == 'K'   ? 1024
-                           : *end == 'M' ? 1024 * 1024
-                           : *end == 'G' ? 1024 * 1024 * 1024
-                                         : 1;
+  const std::size_t unit = *end == 'K' ? 1024 : *end == 'M' ? 1024 * 1024 : *end == 'G' ? 1024 * 1024 * 1024 : 1;
   return static_cast<std::size_t>(number) * unit;
 }
 
@@ -84,8 +81,7 @@ void read_caches(const fs::path& folder, CpuInfo& info) {
     const fs::path cache = folder / ("index" + std::to_string(index));
     const std::string level = first_line(cache / "level");
     if (level.empty()) return;
-    info.caches.push_back({std::atoi(level.c_str()), first_line(cache / "type"),
-                           parse_size(first_line(cache / "size")),
+    info.caches.push_back({std::atoi(level.c_str()), first_line(cache / "type"), parse_size(first_line(cache / "size")),
                            count_list(first_line(cache / "shared_cpu_list"))});
   }
 }
@@ -111,8 +107,7 @@ CpuInfo read_cpu_info(const fs::path& root) {
   info.governor = first_line(scaling / "scaling_governor");
   info.driver = first_line(scaling / "scaling_driver");
   info.max_mhz = std::atof(first_line(scaling / "cpuinfo_max_freq").c_str()) / 1000;
-  const std::string boost = first_line(cpus / "cpufreq/boost"),
-                    no_turbo = first_line(cpus / "intel_pstate/no_turbo");
+  const std::string boost = first_line(cpus / "cpufreq/boost"), no_turbo = first_line(cpus / "intel_pstate/no_turbo");
   if (!boost.empty()) info.boost = boost == "0" ? "off" : "on";
   if (!no_turbo.empty()) info.boost = no_turbo == "1" ? "off" : "on";
   std::error_code error;

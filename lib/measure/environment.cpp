@@ -23,12 +23,11 @@ namespace {
 using nlohmann::json;
 
 // Everything that changes how many threads run, where, and whether they spin.
-constexpr std::array kVariables = {"OMP_NUM_THREADS",    "OMP_WAIT_POLICY",      "OMP_PROC_BIND",
-                                   "OMP_PLACES",         "OMP_DYNAMIC",          "GOMP_SPINCOUNT",
-                                   "GOMP_CPU_AFFINITY",  "KMP_BLOCKTIME",        "KMP_AFFINITY",
-                                   "MKL_NUM_THREADS",    "MKL_DYNAMIC",          "MKL_ENABLE_INSTRUCTIONS",
-                                   "ONEDNN_MAX_CPU_ISA", "OPENBLAS_NUM_THREADS", "ATEN_CPU_CAPABILITY",
-                                   "LD_PRELOAD",         "MALLOC_ARENA_MAX",     "CUDA_VISIBLE_DEVICES"};
+constexpr std::array kVariables = {
+    "OMP_NUM_THREADS", "OMP_WAIT_POLICY",         "OMP_PROC_BIND",       "OMP_PLACES",           "OMP_DYNAMIC",
+    "GOMP_SPINCOUNT",  "GOMP_CPU_AFFINITY",       "KMP_BLOCKTIME",       "KMP_AFFINITY",         "MKL_NUM_THREADS",
+    "MKL_DYNAMIC",     "MKL_ENABLE_INSTRUCTIONS", "ONEDNN_MAX_CPU_ISA",  "OPENBLAS_NUM_THREADS", "ATEN_CPU_CAPABILITY",
+    "LD_PRELOAD",      "MALLOC_ARENA_MAX",        "CUDA_VISIBLE_DEVICES"};
 
 json text_or_null(const std::string& text) {
   return text.empty() ? json() : json(escape_control(text));
@@ -45,10 +44,8 @@ json cpu_json() {
   const CpuInfo cpu = read_cpu_info();
   json caches = json::array();
   for (const CpuCache& cache : cpu.caches)
-    caches.push_back({{"level", cache.level},
-                      {"type", cache.type},
-                      {"kib", cache.bytes / 1024},
-                      {"shared_by", cache.shared_by}});
+    caches.push_back(
+        {{"level", cache.level}, {"type", cache.type}, {"kib", cache.bytes / 1024}, {"shared_by", cache.shared_by}});
   return {{"model", text_or_null(cpu.model)},
           {"flags", cpu.flags},
           {"logical", cpu.logical},
@@ -126,8 +123,9 @@ std::string command_line() {
   std::ifstream file("/proc/self/cmdline", std::ios::binary);
   std::string text, argument;
   while (std::getline(file, argument, '\0')) {
-    const bool plain = !argument.empty() && argument.find_first_not_of("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
-                                                                       "0123456789_-./=,:+@%") == std::string::npos;
+    const bool plain = !argument.empty() && argument.find_first_not_of(
+                                                "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
+                                                "0123456789_-./=,:+@%") == std::string::npos;
     if (!text.empty()) text += ' ';
     if (plain) {
       text += argument;
@@ -198,8 +196,7 @@ json describe_environment(const EnvironmentRequest& request) {
   if (request.threads) out["threads"] = threads_json(*request.threads);
   if (request.bandwidth) out["bandwidth"] = bandwidth_json(*request.bandwidth);
   if (request.energy)
-    out["energy"] = {{"source", request.energy->source()},
-                     {"reason", text_or_null(request.energy->reason())}};
+    out["energy"] = {{"source", request.energy->source()}, {"reason", text_or_null(request.energy->reason())}};
   if (request.experiment) out["sources"] = provenance_json(*request.experiment);
   return out;
 }
@@ -231,8 +228,7 @@ void finish_environment(json& environment) {
   load["end"] = load_json();
   const Ticks now = read_ticks();
   // Ticks count from boot: after a reboot the two readings do not belong together.
-  const double all = now.all - load.value("ticks", 0.0),
-               stolen = now.stolen - load.value("stolen_ticks", 0.0);
+  const double all = now.all - load.value("ticks", 0.0), stolen = now.stolen - load.value("stolen_ticks", 0.0);
   load["stolen_share"] = all > 0 && stolen >= 0 ? json(stolen / all) : json();
 }
 

@@ -20,8 +20,8 @@ struct EnvironmentRequest {
   const Experiment* experiment = nullptr;  // for the hashes of models and data
 };
 
-// The command, CPU model, the flags that kernels use, cores, caches, governor, hypervisor, memory, kernel, load, compiler,
-// build, revision, OMP settings, and what the request holds. "start_utc" is the time of this call.
+// The command, CPU model, the flags that kernels use, cores, caches, governor, hypervisor, memory, kernel, load,
+// compiler, build, revision, OMP settings, and what the request holds. "start_utc" is the time of this call.
 nlohmann::json describe_environment(const EnvironmentRequest& request);
 
 // Adds "end_utc", the load at the end, and the share of CPU time that the hypervisor gave to others since the

@@ -36,9 +36,8 @@ BenchOptions read_bench_options(const Node& bench) {
   o.warmup_max_s = bench.get_double("warmup_max_s", o.warmup_max_s, 0, kYear);
   o.bootstrap_resamples = bench.get_int("bootstrap_resamples", o.bootstrap_resamples, 2000, 1'000'000);
   o.confidence = bench.get_double("confidence", o.confidence, 0.5, 0.999);
-  o.interval = bench.get_choice("interval", "bca", {"bca", "percentile"}) == "bca"
-                   ? IntervalMethod::bca
-                   : IntervalMethod::percentile;
+  o.interval = bench.get_choice("interval", "bca", {"bca", "percentile"}) == "bca" ? IntervalMethod::bca
+                                                                                   : IntervalMethod::percentile;
   o.quality_margin = bench.get_double("quality_margin", o.quality_margin, 0, kAny);
   o.threads = read_threads(bench);
   o.batch_size = bench.get_int("batch_size", o.batch_size, 1, 1'000'000);
@@ -46,8 +45,7 @@ BenchOptions read_bench_options(const Node& bench) {
   o.energy = bench.get_choice("energy", o.energy, {"auto", "rapl", "none"});
   o.disturbed_cpu_share = bench.get_double("disturbed_cpu_share", o.disturbed_cpu_share, 0, 1);
   o.disturbed_switches = bench.get_double("disturbed_switches", o.disturbed_switches, 0, kAny);
-  o.disturbed_switches_per_s =
-      bench.get_double("disturbed_switches_per_s", o.disturbed_switches_per_s, 0, kAny);
+  o.disturbed_switches_per_s = bench.get_double("disturbed_switches_per_s", o.disturbed_switches_per_s, 0, kAny);
   o.disturbed_max_share = bench.get_double("disturbed_max_share", o.disturbed_max_share, 0, 1);
   o.length_low = bench.get_double("length_low", o.length_low, 0, 1);
   o.length_high = bench.get_double("length_high", o.length_high, 1, kAny);

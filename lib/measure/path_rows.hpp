@@ -14,8 +14,7 @@ namespace dynexec {
 struct SampleFigures {
   std::int64_t repetitions = 0;
   double latency_mean = kMissing, latency_median = kMissing, cpu_ms = kMissing;
-  double ttft_ms = kMissing, tpot_ms = kMissing, prefill_ms = kMissing, quality = kMissing,
-         energy_j = kMissing;
+  double ttft_ms = kMissing, tpot_ms = kMissing, prefill_ms = kMissing, quality = kMissing, energy_j = kMissing;
   double predicted_ms = kMissing, oracle_ms = kMissing;
 };
 

@@ -15,15 +15,12 @@ bool DoneSet::contains(std::int64_t sample, std::int64_t repetition, const std::
   return keys_.count({sample, repetition, path}) > 0;
 }
 
-std::vector<SampleRow> keep_complete_blocks(std::span<const SampleRow> rows,
-                                            std::span<const std::string> paths, std::int64_t task_size,
-                                            std::int64_t batch_size) {
+std::vector<SampleRow> keep_complete_blocks(std::span<const SampleRow> rows, std::span<const std::string> paths,
+                                            std::int64_t task_size, std::int64_t batch_size) {
   const auto wanted = [&](const SampleRow& row) {
     return row.sample >= 0 && row.sample < task_size && std::count(paths.begin(), paths.end(), row.path) > 0;
   };
-  const auto block_of = [&](const SampleRow& row) {
-    return std::pair(row.repetition, row.sample / batch_size);
-  };
+  const auto block_of = [&](const SampleRow& row) { return std::pair(row.repetition, row.sample / batch_size); };
   DoneSet seen;
   std::vector<const SampleRow*> candidates;
   std::map<std::pair<std::int64_t, std::int64_t>, std::int64_t> sizes;

@@ -29,8 +29,7 @@ class DoneSet {
 // measured and written whole, since a comparison of rows from two sessions is not paired. Of the rows of an
 // interrupted run this keeps those of complete blocks, once each and in their order; the caller rewrites its
 // file from the result and fills a DoneSet from it. Rows of paths that are not in `paths` are dropped.
-std::vector<SampleRow> keep_complete_blocks(std::span<const SampleRow> rows,
-                                            std::span<const std::string> paths, std::int64_t task_size,
-                                            std::int64_t batch_size);
+std::vector<SampleRow> keep_complete_blocks(std::span<const SampleRow> rows, std::span<const std::string> paths,
+                                            std::int64_t task_size, std::int64_t batch_size);
 
 }  // namespace dynexec

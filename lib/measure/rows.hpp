@@ -52,14 +52,13 @@ struct SummaryRow {
   // 10/(1-p) samples and is missing below.
   Interval latency_ms_mean, latency_ms_median, latency_ms_p90, latency_ms_p99;
   double cpu_ms_mean = kMissing, ttft_ms_mean = kMissing, tpot_ms_mean = kMissing, prefill_ms_mean = kMissing;
-  Interval speedup;  // geometric mean over samples of baseline latency / this path's; 1 for the baseline
+  Interval speedup;        // geometric mean over samples of baseline latency / this path's; 1 for the baseline
   Interval speedup_total;  // total baseline time / this path's total time: long samples weigh more
   double throughput_per_s = kMissing;  // samples per second
   double tokens_per_s = kMissing;
   std::string quality_metric;
   Interval quality, quality_delta;  // delta: this path minus the baseline, paired
-  std::string
-      quality_verdict;  // "non-inferior", "inferior", "undecided", "" for the baseline or without metric
+  std::string quality_verdict;      // "non-inferior", "inferior", "undecided", "" for the baseline or without metric
   double macs_mean = kMissing, weight_mb_read_mean = kMissing, kv_mb_read_mean = kMissing;
   double tokens_mean = kMissing, tokens_per_target_pass = kMissing, acceptance_rate = kMissing;
   double draft_length_mean = kMissing;

@@ -97,9 +97,9 @@ double normal_quantile(double p) {
   static constexpr double kD[] = {
       1.05075007164441684324e-9, 5.475938084995344946e-4, .0151986665636164571966, .14810397642748007459,
       .68976733498510000455,     1.6763848301838038494,   2.05319162663775882187,  1.0};
-  static constexpr double kE[] = {
-      2.01033439929228813265e-7, 2.71155556874348757815e-5, .0012426609473880784386, .026532189526576123093,
-      .29656057182850489123,     1.7848265399172913358,     5.4637849111641143699,   6.6579046435011037772};
+  static constexpr double kE[] = {2.01033439929228813265e-7, 2.71155556874348757815e-5, .0012426609473880784386,
+                                  .026532189526576123093,    .29656057182850489123,     1.7848265399172913358,
+                                  5.4637849111641143699,     6.6579046435011037772};
   static constexpr double kF[] = {
       2.04426310338993978564e-15, 1.4215117583164458887e-7, 1.8463183175100546818e-5, 7.868691311456132591e-4,
       .0148753612908506148525,    .13692988092273580531,    .59983220655588793769,    1.0};
@@ -109,8 +109,8 @@ double normal_quantile(double p) {
     return q * polynomial(kA, r) / polynomial(kB, r);
   }
   const double r = std::sqrt(-std::log(q < 0 ? p : 1 - p));
-  const double x = r <= 5 ? polynomial(kC, r - 1.6) / polynomial(kD, r - 1.6)
-                          : polynomial(kE, r - 5) / polynomial(kF, r - 5);
+  const double x =
+      r <= 5 ? polynomial(kC, r - 1.6) / polynomial(kD, r - 1.6) : polynomial(kE, r - 5) / polynomial(kF, r - 5);
   return q < 0 ? -x : x;
 }
 
@@ -124,8 +124,7 @@ Interval wilson_interval(std::int64_t successes, std::int64_t trials, double con
   return {share, successes == 0 ? 0.0 : centre - half, successes == trials ? 1.0 : centre + half};
 }
 
-Interval paired_proportion_interval(std::int64_t gained, std::int64_t lost, std::int64_t pairs,
-                                    double confidence) {
+Interval paired_proportion_interval(std::int64_t gained, std::int64_t lost, std::int64_t pairs, double confidence) {
   Interval result;
   if (pairs <= 0) return result;
   const double up = static_cast<double>(gained), down = static_cast<double>(lost);
@@ -133,8 +132,7 @@ Interval paired_proportion_interval(std::int64_t gained, std::int64_t lost, std:
   const double centre = (up - down) / n;
   const double spread = std::sqrt((up + down + 1) / n - centre * centre);
   const double half = normal_quantile(0.5 + confidence / 2) * spread / std::sqrt(n);
-  return {(up - down) / static_cast<double>(pairs), std::max(-1.0, centre - half),
-          std::min(1.0, centre + half)};
+  return {(up - down) / static_cast<double>(pairs), std::max(-1.0, centre - half), std::min(1.0, centre + half)};
 }
 
 std::string quality_verdict(const Interval& delta, double margin, bool higher_is_better) {

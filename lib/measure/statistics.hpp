@@ -37,8 +37,7 @@ Interval wilson_interval(std::int64_t successes, std::int64_t trials, double con
 // Agresti and Min's adjusted interval (2005) of the difference of paired proportions, from the discordant
 // counts: 1/2 is added to each of the four cells, so that it has a width also where no pair differs. value is
 // the raw difference.
-Interval paired_proportion_interval(std::int64_t gained, std::int64_t lost, std::int64_t pairs,
-                                    double confidence);
+Interval paired_proportion_interval(std::int64_t gained, std::int64_t lost, std::int64_t pairs, double confidence);
 
 struct MannWhitney {
   double u = kMissing;  // of the first sample

@@ -20,12 +20,8 @@ bool all_binary(std::span<const double> values) {
 class Resamplers {
  public:
   explicit Resamplers(const BenchOptions& options) : options_(options.bootstrap()) {}
-  const Bootstrap& of(std::size_t samples) {
-    return cache_.try_emplace(samples, samples, options_).first->second;
-  }
-  Interval mean(std::span<const double> values) {
-    return values.empty() ? Interval{} : of(values.size()).mean(values);
-  }
+  const Bootstrap& of(std::size_t samples) { return cache_.try_emplace(samples, samples, options_).first->second; }
+  Interval mean(std::span<const double> values) { return values.empty() ? Interval{} : of(values.size()).mean(values); }
 
  private:
   BootstrapOptions options_;
@@ -33,8 +29,7 @@ class Resamplers {
 };
 
 struct Sums {
-  double rows = 0, latency_ms = 0, tokens = 0, later_tokens = 0, passes = 0, macs = 0, weight_bytes = 0,
-         kv_bytes = 0;
+  double rows = 0, latency_ms = 0, tokens = 0, later_tokens = 0, passes = 0, macs = 0, weight_bytes = 0, kv_bytes = 0;
   double drafted = 0, accepted = 0, trials = 0, bandwidth_ms = 0, equal = 0, compared = 0;
   double peak_rss_mb = kMissing;
 };
@@ -71,20 +66,18 @@ double ratio_or_missing(double numerator, double denominator) {
 bool has_non_finite(const PathRows& path) {
   return std::any_of(path.measured.begin(), path.measured.end(), [](const SampleRow* row) {
     const Cost& cost = row->cost;
-    const bool costs =
-        std::isfinite(cost.macs) && std::isfinite(cost.weight_bytes) && std::isfinite(cost.kv_bytes);
+    const bool costs = std::isfinite(cost.macs) && std::isfinite(cost.weight_bytes) && std::isfinite(cost.kv_bytes);
     return !costs || !std::isfinite(row->latency_ms) || std::isinf(row->quality);
   });
 }
 
 void fill_counts(const PathRows& path, SummaryRow& row) {
   row.samples = static_cast<std::int64_t>(path.samples.size());
-  for (const auto& [sample, figures] : path.samples)
-    row.repetitions = std::max(row.repetitions, figures.repetitions);
+  for (const auto& [sample, figures] : path.samples) row.repetitions = std::max(row.repetitions, figures.repetitions);
   row.rows = static_cast<std::int64_t>(path.measured.size() + path.failed.size());
   row.failed_rows = static_cast<std::int64_t>(path.failed.size());
-  row.disturbed_rows = std::count_if(path.measured.begin(), path.measured.end(),
-                                     [](const SampleRow* r) { return r->disturbed; });
+  row.disturbed_rows =
+      std::count_if(path.measured.begin(), path.measured.end(), [](const SampleRow* r) { return r->disturbed; });
   const SampleRow* any = !path.measured.empty() ? path.measured.front()
                          : !path.failed.empty() ? path.failed.front()
                                                 : nullptr;
@@ -147,8 +140,7 @@ void fill_theory(const PathRows& baseline, const PathRows& path, SummaryRow& row
       geometric_ratio(pair_up(baseline, &SampleFigures::predicted_ms, path, &SampleFigures::oracle_ms));
 }
 
-void fill_quality(const PathRows& path, const BenchOptions& options, Resamplers& resamplers,
-                  SummaryRow& row) {
+void fill_quality(const PathRows& path, const BenchOptions& options, Resamplers& resamplers, SummaryRow& row) {
   const std::vector<double> values = path.values(&SampleFigures::quality);
   if (values.empty()) return;
   if (all_binary(values)) {
@@ -164,10 +156,8 @@ void fill_quality_delta(const PathRows& baseline, const PathRows& path, const Be
   const Paired paired = pair_up(baseline, path, &SampleFigures::quality);
   if (paired.samples.empty()) return;
   std::vector<double> deltas(paired.path.size());
-  std::transform(paired.path.begin(), paired.path.end(), paired.baseline.begin(), deltas.begin(),
-                 std::minus<>());
-  const bool constant =
-      std::adjacent_find(deltas.begin(), deltas.end(), std::not_equal_to<>()) == deltas.end();
+  std::transform(paired.path.begin(), paired.path.end(), paired.baseline.begin(), deltas.begin(), std::minus<>());
+  const bool constant = std::adjacent_find(deltas.begin(), deltas.end(), std::not_equal_to<>()) == deltas.end();
   const bool binary = all_binary(paired.path) && all_binary(paired.baseline);
   // Resampling equal differences gives an interval without width, however few they are. That is right where
   // the outputs themselves are the baseline's; elsewhere a pair that differs may just not have been drawn
@@ -175,8 +165,8 @@ void fill_quality_delta(const PathRows& baseline, const PathRows& path, const Be
   if (constant && binary && !(row.equal_share == 1)) {
     const auto gained = std::count(deltas.begin(), deltas.end(), 1.0);
     const auto lost = std::count(deltas.begin(), deltas.end(), -1.0);
-    row.quality_delta = paired_proportion_interval(gained, lost, static_cast<std::int64_t>(deltas.size()),
-                                                   options.confidence);
+    row.quality_delta =
+        paired_proportion_interval(gained, lost, static_cast<std::int64_t>(deltas.size()), options.confidence);
   } else {
     row.quality_delta = resamplers.mean(deltas);
   }
@@ -232,10 +222,9 @@ std::vector<SummaryRow> summarise(std::span<const SampleRow> rows, const BenchOp
     const PathRows& path = grouped[i];
     std::int64_t fewest = path.samples.empty() ? 0 : path.samples.begin()->second.repetitions;
     for (const auto& [sample, figures] : path.samples) fewest = std::min(fewest, figures.repetitions);
-    summary[i].invalid_reasons =
-        invalid_reasons({summary[i], summary[0], path.failed.empty() ? "" : path.failed.front()->error,
-                         fewest, has_non_finite(path)},
-                        options, facts);
+    summary[i].invalid_reasons = invalid_reasons(
+        {summary[i], summary[0], path.failed.empty() ? "" : path.failed.front()->error, fewest, has_non_finite(path)},
+        options, facts);
     summary[i].valid = summary[i].invalid_reasons.empty();
   }
   return summary;

@@ -20,7 +20,7 @@ namespace dynexec {
 
 // What the rows do not say. All of it is known again after a resume.
 struct SummaryFacts {
-  std::vector<PathInfo> paths;  // [0] is the baseline
+  std::vector<PathInfo> paths;       // [0] is the baseline
   std::vector<double> tensor_bytes;  // one a path, or none
   std::string quality_metric;
   bool higher_is_better = true;

@@ -55,16 +55,14 @@ double cgroup_quota() {
 
 std::vector<int> candidates(int cpus) {
   std::vector<int> counts;
-  for (int count = 1; count < cpus; count = count < 8 ? count + 1 : count + count / 2)
-    counts.push_back(count);
+  for (int count = 1; count < cpus; count = count < 8 ? count + 1 : count + count / 2) counts.push_back(count);
   counts.push_back(cpus);
   return counts;
 }
 
 // Rounds over all counts, so that a change of load does not fall on one of them. The first round starts the
 // threads and is not used. At least kMinRounds more unless they would take several times the budget.
-std::vector<ThreadTiming> probe(const Experiment& experiment, const std::vector<int>& counts,
-                                double budget_s) {
+std::vector<ThreadTiming> probe(const Experiment& experiment, const std::vector<int>& counts, double budget_s) {
   std::vector<std::vector<double>> times(counts.size());
   const std::int64_t start = steady_now_ns();
   const auto elapsed = [&] { return static_cast<double>(steady_now_ns() - start) * 1e-9; };
@@ -100,8 +98,7 @@ ThreadChoice choose_threads(Experiment& experiment, int requested, int cpus, dou
     for (std::size_t i = 0; i < choice.timings.size(); ++i) {
       const double ms = choice.timings[i].ms;
       const auto beats = [&](const ThreadTiming& larger) { return larger.ms < ms * (1 - kGain); };
-      if (std::any_of(choice.timings.begin() + static_cast<std::ptrdiff_t>(i), choice.timings.end(), beats))
-        continue;
+      if (std::any_of(choice.timings.begin() + static_cast<std::ptrdiff_t>(i), choice.timings.end(), beats)) continue;
       choice.threads = choice.timings[i].threads;
       break;
     }

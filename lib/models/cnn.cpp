@@ -17,14 +17,22 @@ std::shared_ptr<const Cnn> Cnn::load(const ModelFolder& folder) {
   return network;
 }
 
-std::shared_ptr<const Cnn> Cnn::load(const std::filesystem::path& folder) { return load(ModelFolder::open(folder)); }
+std::shared_ptr<const Cnn> Cnn::load(const std::filesystem::path& folder) {
+  return load(ModelFolder::open(folder));
+}
 
 Cnn::Cnn() : weights_(std::make_unique<CnnWeights>()) {}
 Cnn::~Cnn() = default;
 
-const CnnConfig& Cnn::config() const { return weights_->config; }
-const std::vector<CnnUnit>& Cnn::units() const { return weights_->units; }
-double Cnn::parameters() const { return weights_->parameters; }
+const CnnConfig& Cnn::config() const {
+  return weights_->config;
+}
+const std::vector<CnnUnit>& Cnn::units() const {
+  return weights_->units;
+}
+double Cnn::parameters() const {
+  return weights_->parameters;
+}
 
 double Cnn::classifier_macs() const {
   double macs = 0;
@@ -79,7 +87,8 @@ std::size_t CnnSession::State::claim(std::int64_t size, std::int64_t channels, s
   return maps.size() - 1;
 }
 
-CnnSession::State::State(std::shared_ptr<const Cnn> owner, const CnnWeights& w) : network(std::move(owner)), weights(w) {
+CnnSession::State::State(std::shared_ptr<const Cnn> owner, const CnnWeights& w)
+    : network(std::move(owner)), weights(w) {
   const CnnConfig& config = weights.config;
   maps.emplace_back(config.image_size, config.image_size, config.in_channels, config.wide_stem ? 3 : 1);
   map_of_step.resize(weights.steps.size());
@@ -152,8 +161,12 @@ CnnSession::CnnSession(std::shared_ptr<const Cnn> network) {
 CnnSession::~CnnSession() = default;
 CnnSession::CnnSession(CnnSession&&) noexcept = default;
 
-const Cnn& CnnSession::network() const { return *state_->network; }
-std::size_t CnnSession::done() const { return state_->done; }
+const Cnn& CnnSession::network() const {
+  return *state_->network;
+}
+std::size_t CnnSession::done() const {
+  return state_->done;
+}
 
 void CnnSession::start(std::span<const float> image) {
   State& s = *state_;

@@ -18,7 +18,7 @@ namespace dynexec {
 // A place where a network can be left: the map after a convolution (of a ResNet's blocks, the second after the residual
 // addition) or, in VGG, after a pool.
 struct CnnUnit {
-  std::string name;  // of the layer in the checkpoint
+  std::string name;                     // of the layer in the checkpoint
   std::int64_t channels = 0, size = 0;  // of its map
   double macs = 0, weight_bytes = 0;    // from the unit before (the stem belongs to the first)
   bool ends_block = true;               // false: inside a ResNet's block

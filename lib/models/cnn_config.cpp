@@ -15,7 +15,8 @@ namespace {
 
 constexpr std::int64_t kMaxClasses = 100'000, kMaxChannels = 4096, kMaxImage = 1024, kMaxBlocks = 256, kMaxLayers = 256,
                        kMaxHidden = 65'536;
-constexpr const char* kHint = "supported are resnet18, resnet34, vgg11_bn to vgg19_bn and cifar_resnet20 to cifar_resnet110";
+constexpr const char* kHint =
+    "supported are resnet18, resnet34, vgg11_bn to vgg19_bn and cifar_resnet20 to cifar_resnet110";
 
 std::vector<std::int64_t> vgg_layers(std::vector<std::int64_t> convolutions) {
   const std::array<std::int64_t, 5> channels{64, 128, 256, 512, 512};
@@ -28,7 +29,8 @@ std::vector<std::int64_t> vgg_layers(std::vector<std::int64_t> convolutions) {
 }
 
 std::optional<CnnConfig> known_architecture(const std::string& name) {
-  const std::map<std::string, std::vector<std::int64_t>> resnets{{"resnet18", {2, 2, 2, 2}}, {"resnet34", {3, 4, 6, 3}}},
+  const std::map<std::string, std::vector<std::int64_t>> resnets{{"resnet18", {2, 2, 2, 2}},
+                                                                 {"resnet34", {3, 4, 6, 3}}},
       vggs{{"vgg11_bn", {1, 1, 2, 2, 2}},
            {"vgg13_bn", {2, 2, 2, 2, 2}},
            {"vgg16_bn", {2, 2, 3, 3, 3}},
@@ -82,8 +84,10 @@ CnnConfig written_out(const JsonFields& fields, const std::string& type) {
       if (fields.boolean("downsample_in_first_stage", false))
         fields.refuse("downsample_in_first_stage", "a stride in the first stage is not supported", kHint);
     }
-    const std::string stem = fields.text("stem", published ? "imagenet" : "cifar"), shortcut = fields.text("shortcut", "projection");
-    if (stem != "cifar" && stem != "imagenet") fields.refuse("stem", "unknown stem '" + stem + "'", "use cifar or imagenet");
+    const std::string stem = fields.text("stem", published ? "imagenet" : "cifar"),
+                      shortcut = fields.text("shortcut", "projection");
+    if (stem != "cifar" && stem != "imagenet")
+      fields.refuse("stem", "unknown stem '" + stem + "'", "use cifar or imagenet");
     if (shortcut != "pad" && shortcut != "projection")
       fields.refuse("shortcut", "unknown shortcut '" + shortcut + "'", "use pad or projection");
     config.wide_stem = stem == "imagenet";
@@ -92,7 +96,8 @@ CnnConfig written_out(const JsonFields& fields, const std::string& type) {
   }
   config.family = CnnFamily::vgg;
   config.layers = fields.integers("layers", 0, kMaxChannels);
-  if (config.layers.empty() || config.layers.size() > static_cast<std::size_t>(kMaxLayers) || config.layers.front() == 0)
+  if (config.layers.empty() || config.layers.size() > static_cast<std::size_t>(kMaxLayers) ||
+      config.layers.front() == 0)
     fields.refuse("layers", "expected the channels of each convolution, 0 for a pool",
                   "start with a convolution; see models/ for an example");
   config.classifier = fields.integers("classifier", 1, kMaxHidden);
@@ -140,7 +145,9 @@ void check_size(const JsonFields& fields, const CnnConfig& config) {
 }  // namespace
 
 bool is_cnn_config(const nlohmann::json& config) {
-  const auto text = [&](const char* key) { return config.contains(key) && config[key].is_string() ? config[key].get<std::string>() : ""; };
+  const auto text = [&](const char* key) {
+    return config.contains(key) && config[key].is_string() ? config[key].get<std::string>() : "";
+  };
   const std::string type = text("model_type");
   return type == "resnet" || type == "vgg" || known_architecture(text("architecture")).has_value();
 }

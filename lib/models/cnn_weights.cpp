@@ -149,8 +149,9 @@ CnnStep pool_step(std::int64_t kernel, std::int64_t stride, std::int64_t padding
 
 // How a checkpoint names the parts of a ResNet.
 struct ResnetNames {
-  explicit ResnetNames(const Loader& loader) : published(loader.has("embedder.embedder.convolution.weight") ||
-                                                         loader.has("resnet.embedder.embedder.convolution.weight")) {}
+  explicit ResnetNames(const Loader& loader)
+      : published(loader.has("embedder.embedder.convolution.weight") ||
+                  loader.has("resnet.embedder.embedder.convolution.weight")) {}
 
   std::pair<std::string, std::string> stem() const {
     if (!published) return {"conv1", "bn1"};
@@ -162,7 +163,8 @@ struct ResnetNames {
   }
   std::pair<std::string, std::string> conv(const std::string& block, int index) const {
     if (published)
-      return {fmt::format("{}.layer.{}.convolution", block, index), fmt::format("{}.layer.{}.normalization", block, index)};
+      return {fmt::format("{}.layer.{}.convolution", block, index),
+              fmt::format("{}.layer.{}.normalization", block, index)};
     return {fmt::format("{}.conv{}", block, index + 1), fmt::format("{}.bn{}", block, index + 1)};
   }
   std::pair<std::string, std::string> projection(const std::string& block, const Loader& loader) const {
@@ -223,8 +225,7 @@ void load_vgg(Loader& loader, CnnWeights& weights) {
       continue;
     }
     CnnStep step;
-    step.convolution =
-        loader.conv_norm({channels, width, 3, 1, 1}, name, fmt::format("features.{}", index + 1));
+    step.convolution = loader.conv_norm({channels, width, 3, 1, 1}, name, fmt::format("features.{}", index + 1));
     builder.add(std::move(step), name);
     channels = width;
     index += 3;
@@ -240,10 +241,9 @@ void load_vgg(Loader& loader, CnnWeights& weights) {
   for (std::size_t i = 0; i < config.classifier.size(); ++i) {
     const std::string name = timm ? fmt::format("pre_logits.fc{}", i + 1) : fmt::format("classifier.{}", 3 * i);
     const std::int64_t width = config.classifier[i];
-    weights.classifier.push_back(
-        i == 0 ? loader.after_map(name, channels, config.pooled_size, width, Activation::relu)
-        : timm ? loader.after_map(name, in, 1, width, Activation::relu)
-               : loader.linear(name, in, width, Activation::relu));
+    weights.classifier.push_back(i == 0 ? loader.after_map(name, channels, config.pooled_size, width, Activation::relu)
+                                 : timm ? loader.after_map(name, in, 1, width, Activation::relu)
+                                        : loader.linear(name, in, width, Activation::relu));
     in = width;
   }
   const std::string head = timm ? "head.fc" : fmt::format("classifier.{}", 3 * config.classifier.size());

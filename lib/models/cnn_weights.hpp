@@ -14,7 +14,7 @@ namespace dynexec {
 struct CnnStep {
   std::optional<Conv2d> convolution;  // else a max-pool
   std::int64_t pool_kernel = 0, pool_stride = 0, pool_padding = 0;
-  std::int64_t channels = 0, size = 0;  // of the map it makes
+  std::int64_t channels = 0, size = 0;            // of the map it makes
   bool begins_block = false, ends_block = false;  // of a residual block; its input comes back at the end
   std::optional<Conv2d> projection;               // of the shortcut, on the step that ends the block
   std::int64_t shortcut_stride = 1;               // of a shortcut without weights

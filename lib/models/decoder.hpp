@@ -25,8 +25,7 @@ struct PassCost {
 inline constexpr std::int64_t kPassRows = 192;
 
 // Gives the values of the tensor `name` with exactly `shape`, row-major, or throws.
-using WeightSource =
-    std::function<std::vector<float>(const std::string& name, const std::vector<std::int64_t>& shape)>;
+using WeightSource = std::function<std::vector<float>(const std::string& name, const std::vector<std::int64_t>& shape)>;
 
 class Decoder {
  public:

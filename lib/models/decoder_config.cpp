@@ -24,10 +24,10 @@ void refuse_unsupported(const JsonFields& fields) {
   }
   if (std::find(kFamilies.begin(), kFamilies.end(), family) == kFamilies.end()) {
     const std::string near = nearest_name(family, kFamilies);
-    fields.refuse("model_type",
-                  "decoders of type '" + family + "' are not supported" +
-                      (near.empty() ? "" : "; did you mean " + near),
-                  "supported are llama (SmolLM and TinyLlama too), mistral, qwen2, qwen3, smollm3 and gpt2");
+    fields.refuse(
+        "model_type",
+        "decoders of type '" + family + "' are not supported" + (near.empty() ? "" : "; did you mean " + near),
+        "supported are llama (SmolLM and TinyLlama too), mistral, qwen2, qwen3, smollm3 and gpt2");
   }
   if (fields.has("quantization_config")) {
     fields.refuse("quantization_config", "quantized checkpoints are not supported",
@@ -39,8 +39,7 @@ void refuse_unsupported(const JsonFields& fields) {
     }
   }
   for (const char* key : {"is_encoder_decoder", "add_cross_attention"}) {
-    if (fields.boolean(key, false))
-      fields.refuse(key, "cross attention is not supported", "use a decoder-only model");
+    if (fields.boolean(key, false)) fields.refuse(key, "cross attention is not supported", "use a decoder-only model");
   }
 }
 
@@ -55,13 +54,10 @@ Activation parse_activation(const JsonFields& fields, const std::string& key, co
 }
 
 double yarn_attention_factor(const JsonFields& rope, double factor) {
-  const auto magnitude = [&](double weight) {
-    return factor <= 1 ? 1.0 : 0.1 * weight * std::log(factor) + 1.0;
-  };
+  const auto magnitude = [&](double weight) { return factor <= 1 ? 1.0 : 0.1 * weight * std::log(factor) + 1.0; };
   const double mscale = rope.number("mscale", 0, 1000, 0.0);
   const double mscale_all = rope.number("mscale_all_dim", 0, 1000, 0.0);
-  const double inferred =
-      mscale > 0 && mscale_all > 0 ? magnitude(mscale) / magnitude(mscale_all) : magnitude(1);
+  const double inferred = mscale > 0 && mscale_all > 0 ? magnitude(mscale) / magnitude(mscale_all) : magnitude(1);
   return rope.number("attention_factor", 1e-3, 1000, inferred);
 }
 
@@ -70,8 +66,7 @@ RopeScaling parse_rope_scaling(const JsonFields& rope, std::int64_t max_position
   RopeScaling scaling;
   const std::string type = rope.text("rope_type", rope.text("type", "default"));
   if (rope.number("partial_rotary_factor", 0, 1, 1.0) != 1.0) {
-    rope.refuse("partial_rotary_factor", "partial rotation is not supported",
-                "use a model that rotates whole heads");
+    rope.refuse("partial_rotary_factor", "partial rotation is not supported", "use a model that rotates whole heads");
   }
   if (type == "default") return scaling;
   if (type == "linear") {
@@ -94,15 +89,13 @@ RopeScaling parse_rope_scaling(const JsonFields& rope, std::int64_t max_position
     rope.refuse("rope_type", "the position scaling '" + type + "' is not supported",
                 "supported are default, linear, dynamic, llama3 and yarn");
   }
-  scaling.original_positions =
-      rope.integer("original_max_position_embeddings", 1, kMaxPositions, max_positions);
+  scaling.original_positions = rope.integer("original_max_position_embeddings", 1, kMaxPositions, max_positions);
   std::optional<double> absent;
   if (scaling.kind == RopeScaling::Kind::yarn) {
     absent = static_cast<double>(max_positions) / static_cast<double>(scaling.original_positions);
   }
   scaling.factor = rope.number("factor", 1e-3, 1e6, absent);
-  if (scaling.kind == RopeScaling::Kind::yarn)
-    scaling.attention_factor = yarn_attention_factor(rope, scaling.factor);
+  if (scaling.kind == RopeScaling::Kind::yarn) scaling.attention_factor = yarn_attention_factor(rope, scaling.factor);
   return scaling;
 }
 
@@ -122,8 +115,7 @@ void parse_rope(const JsonFields& fields, DecoderConfig& config) {
     return;
   }
   if (fields.number("partial_rotary_factor", 0, 1, 1.0) != 1.0) {
-    fields.refuse("partial_rotary_factor", "partial rotation is not supported",
-                  "use a model that rotates whole heads");
+    fields.refuse("partial_rotary_factor", "partial rotation is not supported", "use a model that rotates whole heads");
   }
 }
 
@@ -132,8 +124,7 @@ void parse_windows(const JsonFields& fields, DecoderConfig& config) {
   const auto layers = static_cast<std::size_t>(config.layers);
   config.window.assign(layers, 0);
   if (config.family == "llama") return;
-  const std::int64_t absent =
-      config.family == "mistral" && !fields.object().contains("sliding_window") ? 4096 : 0;
+  const std::int64_t absent = config.family == "mistral" && !fields.object().contains("sliding_window") ? 4096 : 0;
   const std::int64_t window = fields.integer("sliding_window", 0, kMaxPositions, absent);
   const bool used = config.family == "mistral" || fields.boolean("use_sliding_window", false);
   if (!used || window == 0) return;
@@ -147,8 +138,7 @@ void parse_windows(const JsonFields& fields, DecoderConfig& config) {
       if (types[i] == "sliding_attention") {
         config.window[i] = window;
       } else if (types[i] != "full_attention") {
-        fields.refuse("layer_types", "layers of type '" + types[i] + "' are not supported",
-                      "use another model");
+        fields.refuse("layer_types", "layers of type '" + types[i] + "' are not supported", "use another model");
       }
     }
     return;
@@ -168,8 +158,7 @@ void parse_rope_layers(const JsonFields& fields, DecoderConfig& config) {
   if (config.family != "smollm3") return;
   if (fields.has("no_rope_layers")) {
     const std::vector<std::int64_t> flags = fields.integers("no_rope_layers", 0, 1);  // 1: the layer rotates
-    if (flags.size() < layers)
-      fields.refuse("no_rope_layers", "fewer entries than layers", "restore config.json");
+    if (flags.size() < layers) fields.refuse("no_rope_layers", "fewer entries than layers", "restore config.json");
     for (std::size_t i = 0; i < layers; ++i) config.rope_layer[i] = flags[i] != 0;
     return;
   }
@@ -198,8 +187,7 @@ void parse_gpt2(const JsonFields& fields, DecoderConfig& config) {
     fields.refuse("scale_attn_weights", "unscaled attention is not supported", "use another model");
   }
   if (fields.boolean("scale_attn_by_inverse_layer_idx", false)) {
-    fields.refuse("scale_attn_by_inverse_layer_idx", "attention scaled by layer is not supported",
-                  "use another model");
+    fields.refuse("scale_attn_by_inverse_layer_idx", "attention scaled by layer is not supported", "use another model");
   }
   use_full_attention(config);
 }
@@ -221,8 +209,7 @@ void parse_llama_like(const JsonFields& fields, DecoderConfig& config) {
   if (!head_dim_given && config.hidden % config.heads != 0) {
     fields.refuse("hidden_size", "it is not a multiple of num_attention_heads", "restore config.json");
   }
-  config.head_dim =
-      fields.integer("head_dim", 1, kMaxHeadDim, family == "qwen3" ? 128 : config.hidden / config.heads);
+  config.head_dim = fields.integer("head_dim", 1, kMaxHeadDim, family == "qwen3" ? 128 : config.hidden / config.heads);
   if (config.heads % config.kv_heads != 0) {
     fields.refuse("num_key_value_heads", "it does not divide num_attention_heads", "restore config.json");
   }
@@ -231,8 +218,7 @@ void parse_llama_like(const JsonFields& fields, DecoderConfig& config) {
   config.out_bias = attention_bias && family != "qwen2";
   config.mlp_bias = (family == "llama" || family == "smollm3") && fields.boolean("mlp_bias", false);
   config.qk_norm = family == "qwen3";
-  if (config.head_dim % 2 != 0)
-    fields.refuse("head_dim", "it is odd, which rotation forbids", "restore config.json");
+  if (config.head_dim % 2 != 0) fields.refuse("head_dim", "it is odd, which rotation forbids", "restore config.json");
   parse_rope(fields, config);
   parse_rope_layers(fields, config);
   parse_windows(fields, config);
@@ -264,8 +250,7 @@ DecoderConfig parse_decoder_config(const nlohmann::json& json, const nlohmann::j
   if (ends.empty()) ends = fields.integers("eos_token_id", -1, kMaxVocab);
   for (const std::int64_t id : ends) {
     const auto token = static_cast<std::int32_t>(id);
-    const bool known =
-        std::find(config.end_tokens.begin(), config.end_tokens.end(), token) != config.end_tokens.end();
+    const bool known = std::find(config.end_tokens.begin(), config.end_tokens.end(), token) != config.end_tokens.end();
     if (id >= 0 && id <= last && !known) config.end_tokens.push_back(token);
   }
   const std::vector<std::int64_t> begins = fields.integers("bos_token_id", -1, kMaxVocab);
@@ -274,8 +259,7 @@ DecoderConfig parse_decoder_config(const nlohmann::json& json, const nlohmann::j
 }
 
 DecoderConfig parse_decoder_config(const ModelFolder& folder) {
-  return parse_decoder_config(folder.config(), folder.generation_config(),
-                              (folder.path() / "config.json").string());
+  return parse_decoder_config(folder.config(), folder.generation_config(), (folder.path() / "config.json").string());
 }
 
 void use_full_attention(DecoderConfig& config) {

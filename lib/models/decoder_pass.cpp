@@ -18,8 +18,7 @@ constexpr std::int64_t kSerialNormValues = 32 * 1024;
 
 }  // namespace
 
-void DecoderSession::State::norm_row(const NormWeights& norm, const float* in, std::int64_t size,
-                                     float* out) const {
+void DecoderSession::State::norm_row(const NormWeights& norm, const float* in, std::int64_t size, float* out) const {
   const auto eps = static_cast<float>(config.norm_eps);
   if (norm.bias.size() > 0) {
     kernel_branch().layer_norm(in, norm.weight.data(), norm.bias.data(), size, eps, out);
@@ -28,8 +27,7 @@ void DecoderSession::State::norm_row(const NormWeights& norm, const float* in, s
   }
 }
 
-void DecoderSession::State::norm_rows(const NormWeights& norm, const float* in, float* out,
-                                      std::int64_t rows) {
+void DecoderSession::State::norm_rows(const NormWeights& norm, const float* in, float* out, std::int64_t rows) {
   const std::int64_t width = config.hidden;
   const std::int64_t grain = std::max<std::int64_t>(1, kSerialNormValues / width);
   compute_pool().split(rows, grain, [&](std::int64_t begin, std::int64_t end, int) {
@@ -61,8 +59,7 @@ void DecoderSession::State::prepare_head(std::int64_t layer, std::int64_t kv_hea
 }
 
 void DecoderSession::State::attend_heads(std::int64_t layer, std::int64_t first_head, std::int64_t heads,
-                                         std::int64_t begin, std::int64_t rows, std::int64_t first,
-                                         int thread) {
+                                         std::int64_t begin, std::int64_t rows, std::int64_t first, int thread) {
   const std::int64_t dim = config.head_dim;
   AttentionRows request;
   request.query_stride = config.query_size() + 2 * config.kv_size();
@@ -78,8 +75,7 @@ void DecoderSession::State::attend_heads(std::int64_t layer, std::int64_t first_
          scratch[static_cast<std::size_t>(thread)].data());
 }
 
-void DecoderSession::State::attention(std::int64_t layer, std::int64_t rows, std::int64_t first,
-                                      std::int64_t queries) {
+void DecoderSession::State::attention(std::int64_t layer, std::int64_t rows, std::int64_t first, std::int64_t queries) {
   const std::int64_t group = config.heads / config.kv_heads, skipped = rows - queries;
   if (queries == 0) {
     for (std::int64_t h = 0; h < config.kv_heads; ++h) prepare_head(layer, h, rows, first);
@@ -87,11 +83,9 @@ void DecoderSession::State::attention(std::int64_t layer, std::int64_t rows, std
   }
   const std::int64_t positions =
       attended_positions(first + skipped, queries, config.window[static_cast<std::size_t>(layer)]);
-  const double macs =
-      2.0 * static_cast<double>(queries * config.query_size()) * static_cast<double>(positions);
+  const double macs = 2.0 * static_cast<double>(queries * config.query_size()) * static_cast<double>(positions);
   ThreadPool& pool = compute_pool();
-  while (static_cast<int>(scratch.size()) < pool.threads())
-    scratch.emplace_back(attention_scratch(cache, group));
+  while (static_cast<int>(scratch.size()) < pool.threads()) scratch.emplace_back(attention_scratch(cache, group));
   if (macs < kSerialAttentionMacs || pool.threads() == 1 || config.kv_heads % pool.threads() == 0) {
     const std::int64_t grain = macs < kSerialAttentionMacs ? config.kv_heads : 1;
     pool.split(config.kv_heads, grain, [&](std::int64_t begin, std::int64_t end, int thread) {
@@ -114,8 +108,8 @@ void DecoderSession::State::attention(std::int64_t layer, std::int64_t rows, std
   });
 }
 
-void DecoderSession::State::run_layers(std::int64_t rows, std::int64_t first, std::int64_t begin,
-                                       std::int64_t end, std::int64_t wanted) {
+void DecoderSession::State::run_layers(std::int64_t rows, std::int64_t first, std::int64_t begin, std::int64_t end,
+                                       std::int64_t wanted) {
   const double entry = 2.0 * static_cast<double>(config.kv_size()) * sizeof(float);
   for (std::int64_t l = begin; l < end; ++l) {
     const LayerWeights& w = weights.layers[static_cast<std::size_t>(l)];
@@ -158,8 +152,7 @@ void DecoderSession::State::chunk_logits(std::int64_t chunk_begin, std::int64_t 
   cost.weight_bytes += static_cast<double>(weights.head->weight_bytes()) + weights.norm_bytes();
   for (std::int64_t r = 0; r < count; ++r) {
     if (!kernel_branch().all_finite(out + r * config.vocab, config.vocab)) {
-      throw Error(ErrorKind::model, "the logits are not finite",
-                  fmt::format("position {}", first_position + begin + r),
+      throw Error(ErrorKind::model, "the logits are not finite", fmt::format("position {}", first_position + begin + r),
                   "the weights may be damaged or overflow in this format; check the checkpoint's sha256");
     }
   }

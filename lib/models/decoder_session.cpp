@@ -11,10 +11,10 @@ namespace {
 
 std::int64_t checked_capacity(const DecoderConfig& config, std::int64_t capacity) {
   if (capacity < 1 || capacity > config.max_positions) {
-    throw Error(ErrorKind::model,
-                fmt::format("{} positions were asked for, the model holds from 1 to {}", capacity,
-                            config.max_positions),
-                "config.json: max_position_embeddings", "shorten the prompt or the number of new tokens");
+    throw Error(
+        ErrorKind::model,
+        fmt::format("{} positions were asked for, the model holds from 1 to {}", capacity, config.max_positions),
+        "config.json: max_position_embeddings", "shorten the prompt or the number of new tokens");
   }
   return capacity;
 }
@@ -40,23 +40,22 @@ DecoderSession::State::State(std::shared_ptr<const Decoder> owner, const Decoder
 void DecoderSession::State::check_tokens(std::span<const std::int32_t> tokens, std::int64_t start) const {
   for (std::size_t i = 0; i < tokens.size(); ++i) {
     if (tokens[i] < 0 || tokens[i] >= config.vocab) {
-      throw Error(ErrorKind::data,
-                  fmt::format("token id {} is outside the vocabulary of {}", tokens[i], config.vocab),
+      throw Error(ErrorKind::data, fmt::format("token id {} is outside the vocabulary of {}", tokens[i], config.vocab),
                   fmt::format("position {}", start + static_cast<std::int64_t>(i)),
                   "use the tokenizer that belongs to the model");
     }
   }
   const std::int64_t needed = start + static_cast<std::int64_t>(tokens.size());
   if (needed > capacity) {
-    throw Error(ErrorKind::data, fmt::format("{} positions are needed, the cache holds {}", needed, capacity),
-                "", "shorten the prompt or the number of new tokens");
+    throw Error(ErrorKind::data, fmt::format("{} positions are needed, the cache holds {}", needed, capacity), "",
+                "shorten the prompt or the number of new tokens");
   }
 }
 
 void DecoderSession::State::check_logit_rows(std::int64_t logit_rows, std::int64_t tokens) const {
   if (logit_rows < 0 || logit_rows > tokens) {
-    throw Error(ErrorKind::internal,
-                fmt::format("{} rows of logits were asked for {} tokens", logit_rows, tokens), "", "");
+    throw Error(ErrorKind::internal, fmt::format("{} rows of logits were asked for {} tokens", logit_rows, tokens), "",
+                "");
   }
 }
 
@@ -68,9 +67,9 @@ void DecoderSession::State::reserve_logits(std::int64_t rows) {
 
 // fill(begin, rows) puts the input states of the rows into `hidden`.
 template <class Fill>
-std::span<const float> DecoderSession::State::run(std::int64_t total, std::int64_t first,
-                                                  std::int64_t begin_layer, std::int64_t end_layer,
-                                                  std::int64_t logit_rows, bool keep_hidden, Fill fill) {
+std::span<const float> DecoderSession::State::run(std::int64_t total, std::int64_t first, std::int64_t begin_layer,
+                                                  std::int64_t end_layer, std::int64_t logit_rows, bool keep_hidden,
+                                                  Fill fill) {
   check_logit_rows(logit_rows, total);
   reserve_logits(logit_rows);
   cost = PassCost();
@@ -124,15 +123,14 @@ double DecoderSession::memory_bytes() const {
 void DecoderSession::truncate(std::int64_t length) {
   State& s = *state_;
   if (length < 0 || length > s.early_length) {
-    throw Error(ErrorKind::internal,
-                fmt::format("cannot roll back to {} of {} positions", length, s.early_length), "", "");
+    throw Error(ErrorKind::internal, fmt::format("cannot roll back to {} of {} positions", length, s.early_length), "",
+                "");
   }
   s.early_length = length;
   s.length = std::min(s.length, length);
 }
 
-std::span<const float> DecoderSession::forward(std::span<const std::int32_t> tokens,
-                                               std::int64_t logit_rows) {
+std::span<const float> DecoderSession::forward(std::span<const std::int32_t> tokens, std::int64_t logit_rows) {
   State& s = *state_;
   if (s.early_length != s.length) {
     throw Error(ErrorKind::internal, "forward was called while early positions are pending", "", "");
@@ -150,8 +148,8 @@ std::span<const float> DecoderSession::forward(std::span<const std::int32_t> tok
   return logits;
 }
 
-std::span<const float> DecoderSession::forward_early(std::span<const std::int32_t> tokens,
-                                                     std::int64_t exit_layer, std::int64_t logit_rows) {
+std::span<const float> DecoderSession::forward_early(std::span<const std::int32_t> tokens, std::int64_t exit_layer,
+                                                     std::int64_t logit_rows) {
   State& s = *state_;
   if (exit_layer < 1 || exit_layer >= s.config.layers) {
     throw Error(ErrorKind::model, fmt::format("there is no exit after layer {}", exit_layer), "",
@@ -182,8 +180,7 @@ std::span<const float> DecoderSession::forward_rest(std::int64_t exit_layer, std
   }
   const std::int64_t first = s.length;
   const auto take = [&](std::int64_t begin, std::int64_t rows) {
-    std::copy_n(s.pending.data() + (first + begin) * s.config.hidden, rows * s.config.hidden,
-                s.hidden.data());
+    std::copy_n(s.pending.data() + (first + begin) * s.config.hidden, rows * s.config.hidden, s.hidden.data());
   };
   const std::span<const float> logits =
       s.run(s.early_length - first, first, exit_layer, s.config.layers, logit_rows, false, take);

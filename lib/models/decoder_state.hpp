@@ -18,8 +18,7 @@ struct DecoderSession::State {
 
   // `rows` tokens in `hidden` at positions first .. through layers [begin, end). Only the last `wanted` of them
   // have their states after the last of these layers computed; the others leave their keys and values there.
-  void run_layers(std::int64_t rows, std::int64_t first, std::int64_t begin, std::int64_t end,
-                  std::int64_t wanted);
+  void run_layers(std::int64_t rows, std::int64_t first, std::int64_t begin, std::int64_t end, std::int64_t wanted);
   void norm_rows(const NormWeights& norm, const float* in, float* out, std::int64_t rows);
   void norm_row(const NormWeights& norm, const float* in, std::int64_t size, float* out) const;
   // Writes the keys and values of `rows` positions; the last `queries` of them attend.
@@ -37,8 +36,8 @@ struct DecoderSession::State {
   void chunk_logits(std::int64_t chunk_begin, std::int64_t rows, std::int64_t total, std::int64_t wanted,
                     std::int64_t first_position);
   template <class Fill>
-  std::span<const float> run(std::int64_t total, std::int64_t first, std::int64_t begin_layer,
-                             std::int64_t end_layer, std::int64_t logit_rows, bool keep_hidden, Fill fill);
+  std::span<const float> run(std::int64_t total, std::int64_t first, std::int64_t begin_layer, std::int64_t end_layer,
+                             std::int64_t logit_rows, bool keep_hidden, Fill fill);
 
   std::shared_ptr<const Decoder> decoder;
   const Decoder::Weights& weights;

@@ -80,18 +80,17 @@ LayerWeights load_llama_layer(const DecoderConfig& c, Loader& loader, const std:
   append(bias, loader.vector_if(c.qkv_bias, attention + "k_proj.bias", c.kv_size()));
   append(bias, loader.vector_if(c.qkv_bias, attention + "v_proj.bias", c.kv_size()));
   weights.qkv = make_linear_fp32(std::move(qkv), std::move(bias), c.hidden, c.query_size() + 2 * c.kv_size());
-  weights.out = make_linear_fp32(loader.matrix(attention + "o_proj.weight", c.hidden, c.query_size()),
-                                 loader.vector_if(c.out_bias, attention + "o_proj.bias", c.hidden),
-                                 c.query_size(), c.hidden);
-  weights.mlp_in =
-      make_gated_linear_fp32(loader.matrix(mlp + "gate_proj.weight", c.intermediate, c.hidden),
-                             loader.matrix(mlp + "up_proj.weight", c.intermediate, c.hidden),
-                             loader.vector_if(c.mlp_bias, mlp + "gate_proj.bias", c.intermediate),
-                             loader.vector_if(c.mlp_bias, mlp + "up_proj.bias", c.intermediate), c.hidden,
-                             c.intermediate, c.activation);
-  weights.mlp_out = make_linear_fp32(loader.matrix(mlp + "down_proj.weight", c.hidden, c.intermediate),
-                                     loader.vector_if(c.mlp_bias, mlp + "down_proj.bias", c.hidden),
-                                     c.intermediate, c.hidden);
+  weights.out =
+      make_linear_fp32(loader.matrix(attention + "o_proj.weight", c.hidden, c.query_size()),
+                       loader.vector_if(c.out_bias, attention + "o_proj.bias", c.hidden), c.query_size(), c.hidden);
+  weights.mlp_in = make_gated_linear_fp32(loader.matrix(mlp + "gate_proj.weight", c.intermediate, c.hidden),
+                                          loader.matrix(mlp + "up_proj.weight", c.intermediate, c.hidden),
+                                          loader.vector_if(c.mlp_bias, mlp + "gate_proj.bias", c.intermediate),
+                                          loader.vector_if(c.mlp_bias, mlp + "up_proj.bias", c.intermediate), c.hidden,
+                                          c.intermediate, c.activation);
+  weights.mlp_out =
+      make_linear_fp32(loader.matrix(mlp + "down_proj.weight", c.hidden, c.intermediate),
+                       loader.vector_if(c.mlp_bias, mlp + "down_proj.bias", c.hidden), c.intermediate, c.hidden);
   return weights;
 }
 
@@ -101,8 +100,7 @@ LayerWeights load_gpt2_layer(const DecoderConfig& c, Loader& loader, const std::
   weights.mlp_norm = loader.norm(layer + ".ln_2", c.hidden);
   const auto conv = [&](const std::string& name, std::int64_t in, std::int64_t out, Activation activation) {
     std::vector<float> weight = loader.transposed(layer + name + ".weight", out, in);
-    return make_linear_fp32(std::move(weight), loader.vector(layer + name + ".bias", out), in, out,
-                            activation);
+    return make_linear_fp32(std::move(weight), loader.vector(layer + name + ".bias", out), in, out, activation);
   };
   weights.qkv = conv(".attn.c_attn", c.hidden, 3 * c.hidden, Activation::none);
   weights.out = conv(".attn.c_proj", c.hidden, c.hidden, Activation::none);
@@ -135,8 +133,7 @@ void refuse_unknown_layer_tensors(const ModelFolder& folder, const std::string& 
     const std::string part = layer_part(name, marker);
     if (part.empty() || buffer || used.contains(part)) continue;
     throw Error(ErrorKind::model, "the tensor is not part of the decoder that config.json describes",
-                (folder.path() / name).string(),
-                "check model_type, the number of layers and the bias switches");
+                (folder.path() / name).string(), "check model_type, the number of layers and the bias switches");
   }
 }
 

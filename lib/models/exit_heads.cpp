@@ -72,9 +72,7 @@ class BagOfFeaturesHead : public ExitHead {
         linear_(fold(part, classes)) {}
 
   double macs() const override { return conv_.macs(codes_) + linear_->macs_per_row(); }
-  double weight_bytes() const override {
-    return static_cast<double>(conv_.weight_bytes() + linear_->weight_bytes());
-  }
+  double weight_bytes() const override { return static_cast<double>(conv_.weight_bytes() + linear_->weight_bytes()); }
 
   void classify(const FeatureMap& map, std::span<float> logits) override {
     conv_.forward(map, codes_, Activation::none);
@@ -98,8 +96,10 @@ class BagOfFeaturesHead : public ExitHead {
   std::unique_ptr<Linear> fold(const Part& part, std::int64_t classes) const {
     const std::int64_t regions = kBagSide * kBagSide, in = regions * codewords_;
     const std::int64_t hidden = part.rows("hidden.weight", kMostHidden);
-    const std::vector<float> first = part.read("hidden.weight", {hidden, in}), offset = part.read("hidden.bias", {hidden}),
-                             second = part.read("out.weight", {classes, hidden}), last = part.read("out.bias", {classes});
+    const std::vector<float> first = part.read("hidden.weight", {hidden, in}),
+                             offset = part.read("hidden.bias", {hidden}),
+                             second = part.read("out.weight", {classes, hidden}),
+                             last = part.read("out.bias", {classes});
     const auto n = [](std::int64_t i) { return static_cast<std::size_t>(i); };
     std::vector<float> weight(n(classes * in)), bias(last);
     for (std::int64_t o = 0; o < classes; ++o) {

@@ -19,8 +19,7 @@ const char* const kTypeHint = "restore config.json from the model's publisher";
 
 }  // namespace
 
-JsonFields::JsonFields(const nlohmann::json& object, std::string where)
-    : object_(object), where_(std::move(where)) {
+JsonFields::JsonFields(const nlohmann::json& object, std::string where) : object_(object), where_(std::move(where)) {
   if (!object.is_object()) throw Error(ErrorKind::model, "expected a JSON object", where_, kTypeHint);
 }
 
@@ -46,8 +45,7 @@ std::int64_t JsonFields::integer(const std::string& key, std::int64_t low, std::
   return integers(key, low, high).at(0);
 }
 
-std::vector<std::int64_t> JsonFields::integers(const std::string& key, std::int64_t low,
-                                               std::int64_t high) const {
+std::vector<std::int64_t> JsonFields::integers(const std::string& key, std::int64_t low, std::int64_t high) const {
   std::vector<std::int64_t> result;
   if (!has(key)) return result;
   const nlohmann::json& found = value(key);
@@ -71,8 +69,7 @@ std::vector<std::int64_t> JsonFields::integers(const std::string& key, std::int6
   return result;
 }
 
-double JsonFields::number(const std::string& key, double low, double high,
-                          std::optional<double> absent) const {
+double JsonFields::number(const std::string& key, double low, double high, std::optional<double> absent) const {
   if (!has(key)) {
     if (absent) return *absent;
     refuse(key, "the key is missing", kTypeHint);

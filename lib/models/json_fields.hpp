@@ -20,8 +20,7 @@ class JsonFields {
 
   std::int64_t integer(const std::string& key, std::int64_t low, std::int64_t high,
                        std::optional<std::int64_t> absent = std::nullopt) const;
-  double number(const std::string& key, double low, double high,
-                std::optional<double> absent = std::nullopt) const;
+  double number(const std::string& key, double low, double high, std::optional<double> absent = std::nullopt) const;
   bool boolean(const std::string& key, bool absent) const;
   std::string text(const std::string& key, const std::string& absent) const;
   // One integer or a list of them; empty when absent.

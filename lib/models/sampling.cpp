@@ -55,8 +55,7 @@ float kth_largest(std::span<const float> values, std::size_t k) {
   std::vector<float>& heap = scratch().values;
   if (k > kHeapTopK) {
     heap.assign(values.begin(), values.end());
-    std::nth_element(heap.begin(), heap.begin() + static_cast<std::ptrdiff_t>(k - 1), heap.end(),
-                     std::greater<>());
+    std::nth_element(heap.begin(), heap.begin() + static_cast<std::ptrdiff_t>(k - 1), heap.end(), std::greater<>());
     return heap[k - 1];
   }
   heap.assign(values.begin(), values.begin() + static_cast<std::ptrdiff_t>(k));
@@ -140,8 +139,8 @@ float top_gap(std::span<const float> logits) {
   return logits[static_cast<std::size_t>(first)] - second;
 }
 
-void warp(std::span<const float> logits, const SamplingOptions& options,
-          std::span<const std::int32_t> history, std::span<float> probabilities) {
+void warp(std::span<const float> logits, const SamplingOptions& options, std::span<const std::int32_t> history,
+          std::span<float> probabilities) {
   check_size(probabilities.size(), logits.size());
   if (options.repetition_penalty != 1) {
     std::vector<float>& copy = scratch().logits;
@@ -157,8 +156,8 @@ void warp(std::span<const float> logits, const SamplingOptions& options,
   const auto size = static_cast<std::int64_t>(logits.size());
   const KernelBranch& kernels = kernel_branch();
   const float top = kernels.maximum(logits.data(), size);
-  double total = kernels.exp_sum(logits.data(), size, top, static_cast<float>(1 / options.temperature),
-                                 probabilities.data());
+  double total =
+      kernels.exp_sum(logits.data(), size, top, static_cast<float>(1 / options.temperature), probabilities.data());
   if (options.top_k > 0 && options.top_k < size) {
     const float least = kth_largest(logits, static_cast<std::size_t>(options.top_k));
     for (std::size_t i = 0; i < probabilities.size(); ++i) {

@@ -26,8 +26,8 @@ float top_gap(std::span<const float> logits);
 
 // Probabilities after repetition penalty, temperature, top-k, top-p, min-p (the order of transformers),
 // written to probabilities (size vocab). Greedy: one-hot of the argmax. history: tokens for the penalty.
-void warp(std::span<const float> logits, const SamplingOptions& options,
-          std::span<const std::int32_t> history, std::span<float> probabilities);
+void warp(std::span<const float> logits, const SamplingOptions& options, std::span<const std::int32_t> history,
+          std::span<float> probabilities);
 
 // Inverse-CDF draw with one uniform number. probabilities need not sum to exactly 1.
 std::int32_t draw(std::span<const float> probabilities, double uniform);

@@ -154,16 +154,15 @@ CsvTable parse_csv(std::string_view text, const std::string& name, TornEnd torn_
     if (!record.complete) {
       if (torn_end == TornEnd::drop) break;
       if (ends_in_quotes())
-        throw Error(ErrorKind::data, "the file ends inside a quoted CSV field",
-                    fmt::format("{}:{}", name, record.line), "remove the last line, or resume the run");
+        throw Error(ErrorKind::data, "the file ends inside a quoted CSV field", fmt::format("{}:{}", name, record.line),
+                    "remove the last line, or resume the run");
     }
     if (table.header.empty()) {
       table.header = std::move(record.fields);
     } else if (record.fields.size() != table.header.size()) {
-      throw Error(
-          ErrorKind::data,
-          fmt::format("the record has {} fields, the header {}", record.fields.size(), table.header.size()),
-          fmt::format("{}:{}", name, record.line), "remove or mend the damaged line");
+      throw Error(ErrorKind::data,
+                  fmt::format("the record has {} fields, the header {}", record.fields.size(), table.header.size()),
+                  fmt::format("{}:{}", name, record.line), "remove or mend the damaged line");
     } else {
       table.records.push_back(record);
     }

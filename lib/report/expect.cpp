@@ -36,11 +36,11 @@ void check_bounds(const std::map<std::string, double>& bounds, const char* name,
   for (const auto& [path, bound] : bounds) {
     const auto* row = find_row(rows, path);
     if (!row || std::isnan((row->*figure).value)) {
-      broken.push_back(fmt::format(
-          "{} of {} was expected to be at least {:g}, but the run has no figure for it", name, path, bound));
+      broken.push_back(fmt::format("{} of {} was expected to be at least {:g}, but the run has no figure for it", name,
+                                   path, bound));
     } else if ((row->*figure).value < bound) {
-      broken.push_back(fmt::format("{} of {} is {}, expected at least {:g}", name, path,
-                                   with_interval(row->*figure), bound));
+      broken.push_back(
+          fmt::format("{} of {} is {}, expected at least {:g}", name, path, with_interval(row->*figure), bound));
     }
   }
 }
@@ -89,14 +89,12 @@ Expectations read_expectations(const Node& root, const std::vector<std::string>&
   return expectations;
 }
 
-std::vector<std::string> broken_expectations(const Expectations& expectations,
-                                             std::span<const SummaryRow> rows) {
+std::vector<std::string> broken_expectations(const Expectations& expectations, std::span<const SummaryRow> rows) {
   std::vector<std::string> broken;
   for (const auto& path : expectations.equal_tokens) {
     const auto* row = find_row(rows, path);
     if (!row || std::isnan(row->equal_share)) {
-      broken.push_back(
-          fmt::format("{} was expected to give the baseline's tokens, but was not compared", path));
+      broken.push_back(fmt::format("{} was expected to give the baseline's tokens, but was not compared", path));
     } else if (row->equal_share < 1) {
       broken.push_back(
           fmt::format("{} gives the baseline's tokens in {:.4g} % of its rows only; first_mismatch in "
@@ -139,9 +137,8 @@ Condition parse_condition(const std::string& text, const std::vector<std::string
     fail(fmt::format("summary.csv has no numeric column \"{}\"", condition.column),
          did_you_mean(condition.column, columns, "README lists the columns of summary.csv"));
   if (condition.path != "*" && std::find(paths.begin(), paths.end(), condition.path) == paths.end())
-    fail(
-        fmt::format("there is no path named \"{}\"", condition.path),
-        did_you_mean(condition.path, paths, fmt::format("paths of this config: {}", fmt::join(paths, ", "))));
+    fail(fmt::format("there is no path named \"{}\"", condition.path),
+         did_you_mean(condition.path, paths, fmt::format("paths of this config: {}", fmt::join(paths, ", "))));
   return condition;
 }
 
@@ -152,11 +149,9 @@ std::vector<std::string> held_conditions(const Condition& condition, std::span<c
     if (condition.path == "*" ? i == 0 : rows[i].path != condition.path) continue;
     const double value = field_number(field->get(rows[i]));
     if (std::isnan(value)) {
-      held.push_back(
-          fmt::format("{}: {} of {} has no value", condition.text, condition.column, rows[i].path));
+      held.push_back(fmt::format("{}: {} of {} has no value", condition.text, condition.column, rows[i].path));
     } else if (holds(value, condition.op, condition.bound)) {
-      held.push_back(
-          fmt::format("{}: {} of {} is {:.6g}", condition.text, condition.column, rows[i].path, value));
+      held.push_back(fmt::format("{}: {} of {} is {:.6g}", condition.text, condition.column, rows[i].path, value));
     }
   }
   if (condition.path != "*" && !find_row(rows, condition.path))

@@ -14,7 +14,7 @@ namespace dynexec {
 // A run that breaks one of these fails. Figures are the ones that the table prints, not their intervals'
 // ends.
 struct Expectations {
-  std::vector<std::string> equal_tokens;  // paths whose output must equal the baseline's in every row
+  std::vector<std::string> equal_tokens;           // paths whose output must equal the baseline's in every row
   std::map<std::string, double> quality_at_least;  // by path
   std::map<std::string, double> speedup_at_least;  // by path
 };
@@ -25,8 +25,7 @@ struct Expectations {
 Expectations read_expectations(const Node& root, const std::vector<std::string>& paths);
 
 // One message for each expectation that the rows break or cannot show; empty: all hold.
-std::vector<std::string> broken_expectations(const Expectations& expectations,
-                                             std::span<const SummaryRow> rows);
+std::vector<std::string> broken_expectations(const Expectations& expectations, std::span<const SummaryRow> rows);
 
 // One --fail-if: COLUMN(PATH) OP NUMBER, for example `speedup(draft) < 1.5`. COLUMN is a numeric column of
 // summary.csv, PATH a path or * for every path but the baseline, OP one of < <= > >= == !=.

@@ -109,8 +109,8 @@ class Builder {
   template <class Access>
   Builder& add(const std::string& name, const char* unit, FieldType type, const std::string& meaning,
                FieldValue (*get)(const Row&)) {
-    fields_.push_back({name, unit, type, meaning, get,
-                       [](Row& row, const FieldValue& value) { from_value(value, Access{}(row)); }});
+    fields_.push_back(
+        {name, unit, type, meaning, get, [](Row& row, const FieldValue& value) { from_value(value, Access{}(row)); }});
     return *this;
   }
 

@@ -29,22 +29,18 @@ std::vector<Field<SampleRow>> sample_fields() {
       .label("quality_metric", "", "what quality measures; empty when the task has no metric",
              DYNEXEC_MEMBER(quality_metric))
       .figure("quality", "", "score of the output", DYNEXEC_MEMBER(quality))
-      .figure("disturbed", "", "1: something else took the CPU while this row was measured",
-              DYNEXEC_MEMBER(disturbed))
-      .figure("involuntary_switches", "", "times the system took the CPU away",
-              DYNEXEC_MEMBER(involuntary_switches))
+      .figure("disturbed", "", "1: something else took the CPU while this row was measured", DYNEXEC_MEMBER(disturbed))
+      .figure("involuntary_switches", "", "times the system took the CPU away", DYNEXEC_MEMBER(involuntary_switches))
       .figure("macs", "MAC", "multiply-accumulates, counted by the code that ran", DYNEXEC_MEMBER(cost.macs))
       .figure("weight_bytes_read", "bytes", "bytes of weights read", DYNEXEC_MEMBER(cost.weight_bytes))
       .figure("kv_bytes_read", "bytes", "bytes of KV cache read", DYNEXEC_MEMBER(cost.kv_bytes))
-      .figure("target_passes", "", "forward passes of the target after the prompt",
-              DYNEXEC_MEMBER(cost.target_passes))
+      .figure("target_passes", "", "forward passes of the target after the prompt", DYNEXEC_MEMBER(cost.target_passes))
       .figure("draft_passes", "", "forward passes of the drafter", DYNEXEC_MEMBER(cost.draft_passes))
       .figure("drafted_tokens", "tokens", "tokens proposed", DYNEXEC_MEMBER(cost.drafted_tokens))
       .figure("accepted_tokens", "tokens", "proposed tokens kept", DYNEXEC_MEMBER(cost.accepted_tokens))
       .figure("accept_trials", "tokens", "proposed tokens that reached the acceptance test",
               DYNEXEC_MEMBER(cost.accept_trials))
-      .figure("equal_to_baseline", "",
-              "1: same output as the baseline; empty for the baseline and lossy paths",
+      .figure("equal_to_baseline", "", "1: same output as the baseline; empty for the baseline and lossy paths",
               DYNEXEC_MEMBER(equal_to_baseline))
       .figure<Missing::below_zero>("first_mismatch", "tokens",
                                    "position of the first token that differs from the baseline's",
@@ -56,12 +52,10 @@ std::vector<Field<SampleRow>> sample_fields() {
       .figure("predicted_ms", "ms", "latency that theory predicts for the decisions taken",
               DYNEXEC_MEMBER(predicted_ms))
       .figure("oracle_ms", "ms", "latency with the best decisions in hindsight", DYNEXEC_MEMBER(oracle_ms))
-      .figure("peak_rss_mb", "MB",
-              "peak resident memory of the process while this row ran; 1 MB = 10^6 bytes",
+      .figure("peak_rss_mb", "MB", "peak resident memory of the process while this row ran; 1 MB = 10^6 bytes",
               DYNEXEC_MEMBER(peak_rss_mb))
       .figure("energy_j", "J", "measured energy; empty where it cannot be measured", DYNEXEC_MEMBER(energy_j))
-      .figure("output_hash", "", "first 16 hex digits of the SHA-256 of the output tokens",
-              DYNEXEC_MEMBER(output_hash))
+      .figure("output_hash", "", "first 16 hex digits of the SHA-256 of the output tokens", DYNEXEC_MEMBER(output_hash))
       .label("error", "", "why the sample failed; empty when it was measured", DYNEXEC_MEMBER(error));
   return std::move(table).fields();
 }
@@ -82,39 +76,32 @@ std::vector<Field<SummaryRow>> summary_fields() {
               DYNEXEC_MEMBER(latency_ms_mean))
       .figure("latency_ms_median", "ms", "median latency over samples", DYNEXEC_MEMBER(latency_ms_median))
       .figure("latency_ms_p90", "ms", "90th percentile, from 100 samples on", DYNEXEC_MEMBER(latency_ms_p90))
-      .figure("latency_ms_p99", "ms", "99th percentile, from 1,000 samples on",
-              DYNEXEC_MEMBER(latency_ms_p99))
+      .figure("latency_ms_p99", "ms", "99th percentile, from 1,000 samples on", DYNEXEC_MEMBER(latency_ms_p99))
       .figure("cpu_ms_mean", "ms", "mean CPU time of a sample, all threads", DYNEXEC_MEMBER(cpu_ms_mean))
       .figure("ttft_ms_mean", "ms", "mean time to first token", DYNEXEC_MEMBER(ttft_ms_mean))
-      .figure("tpot_ms_mean", "ms", "mean time per output token after the first",
-              DYNEXEC_MEMBER(tpot_ms_mean))
+      .figure("tpot_ms_mean", "ms", "mean time per output token after the first", DYNEXEC_MEMBER(tpot_ms_mean))
       .figure("prefill_ms_mean", "ms", "mean time to process the prompt", DYNEXEC_MEMBER(prefill_ms_mean))
       .figure("speedup", "", "geometric mean over samples of the baseline's latency over this path's",
               DYNEXEC_MEMBER(speedup))
       .figure("speedup_total", "", "total time of the baseline over total time of this path",
               DYNEXEC_MEMBER(speedup_total))
-      .figure("throughput_per_s", "1/s", "samples per second, one at a time",
-              DYNEXEC_MEMBER(throughput_per_s))
+      .figure("throughput_per_s", "1/s", "samples per second, one at a time", DYNEXEC_MEMBER(throughput_per_s))
       .figure("tokens_per_s", "tokens/s", "new tokens per second", DYNEXEC_MEMBER(tokens_per_s))
       .label("quality_metric", "", "what quality measures; empty when the task has no metric",
              DYNEXEC_MEMBER(quality_metric))
       .figure("quality", "", "mean score", DYNEXEC_MEMBER(quality))
-      .figure("quality_delta", "", "mean score minus the baseline's, paired by sample",
-              DYNEXEC_MEMBER(quality_delta))
+      .figure("quality_delta", "", "mean score minus the baseline's, paired by sample", DYNEXEC_MEMBER(quality_delta))
       .label("quality_verdict", "", "non-inferior, inferior or undecided against the margin of the config",
              DYNEXEC_MEMBER(quality_verdict))
       .figure("macs_mean", "MAC", "mean multiply-accumulates a sample", DYNEXEC_MEMBER(macs_mean))
       .figure("weight_mb_read_mean", "MB", "mean megabytes (10^6 bytes) of weights read a sample",
               DYNEXEC_MEMBER(weight_mb_read_mean))
-      .figure("kv_mb_read_mean", "MB", "mean megabytes of KV cache read a sample",
-              DYNEXEC_MEMBER(kv_mb_read_mean))
+      .figure("kv_mb_read_mean", "MB", "mean megabytes of KV cache read a sample", DYNEXEC_MEMBER(kv_mb_read_mean))
       .figure("tokens_mean", "tokens", "mean new tokens a sample", DYNEXEC_MEMBER(tokens_mean))
       .figure("tokens_per_target_pass", "tokens", "new tokens per forward pass of the target",
               DYNEXEC_MEMBER(tokens_per_target_pass))
-      .figure("acceptance_rate", "", "share of tested draft tokens that were accepted",
-              DYNEXEC_MEMBER(acceptance_rate))
-      .figure("draft_length_mean", "tokens", "mean draft length of a round",
-              DYNEXEC_MEMBER(draft_length_mean))
+      .figure("acceptance_rate", "", "share of tested draft tokens that were accepted", DYNEXEC_MEMBER(acceptance_rate))
+      .figure("draft_length_mean", "tokens", "mean draft length of a round", DYNEXEC_MEMBER(draft_length_mean))
       .figure("predicted_speedup", "", "speed-up that theory predicts from measured acceptance and costs",
               DYNEXEC_MEMBER(predicted_speedup))
       .figure("oracle_speedup", "", "speed-up that the method would reach with hindsight",
@@ -127,8 +114,7 @@ std::vector<Field<SummaryRow>> summary_fields() {
               DYNEXEC_MEMBER(peak_rss_mb))
       .figure("tensor_mb", "MB", "weights, caches and buffers that this path holds at its peak",
               DYNEXEC_MEMBER(tensor_mb))
-      .figure("energy_j", "J", "measured energy a sample; empty where it cannot be measured",
-              DYNEXEC_MEMBER(energy_j))
+      .figure("energy_j", "J", "measured energy a sample; empty where it cannot be measured", DYNEXEC_MEMBER(energy_j))
       .label("energy_source", "", "where the energy comes from", DYNEXEC_MEMBER(energy_source))
       .label("valid", "", "1: the row may be quoted", DYNEXEC_MEMBER(valid))
       .label("invalid_reasons", "", "why not, each with its remedy", DYNEXEC_MEMBER(invalid_reasons));

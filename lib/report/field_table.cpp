@@ -132,8 +132,7 @@ const Field<Row>* find_field(const std::string& name) {
 template <class Row>
 std::string schema_text() {
   std::string text = fmt::format("schema {}\n", kSchemaVersion);
-  for (const auto& field : field_table<Row>())
-    text += fmt::format("{} {}\n", field.name, field_type_name(field.type));
+  for (const auto& field : field_table<Row>()) text += fmt::format("{} {}\n", field.name, field_type_name(field.type));
   return text;
 }
 
@@ -141,8 +140,8 @@ template <class Row>
 std::string markdown_field_list() {
   std::string text = "| column | type | unit | meaning |\n|---|---|---|---|\n";
   for (const auto& field : field_table<Row>())
-    text += fmt::format("| `{}` | {} | {} | {} |\n", field.name, field_type_name(field.type), field.unit,
-                        field.meaning);
+    text +=
+        fmt::format("| `{}` | {} | {} | {} |\n", field.name, field_type_name(field.type), field.unit, field.meaning);
   return text;
 }
 

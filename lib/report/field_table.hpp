@@ -19,8 +19,8 @@ inline constexpr std::int64_t kSchemaVersion = 1;
 enum class FieldType { text, integer, real, flag, list };
 
 // monostate: missing (an empty CSV field, null in JSON).
-using FieldValue = std::variant<std::monostate, std::string, std::int64_t, std::uint64_t, double, bool,
-                                std::vector<std::string>>;
+using FieldValue =
+    std::variant<std::monostate, std::string, std::int64_t, std::uint64_t, double, bool, std::vector<std::string>>;
 
 template <class Row>
 struct Field {

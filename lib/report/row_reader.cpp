@@ -17,12 +17,10 @@ void check_header(const std::vector<std::string>& header, const std::string& nam
   const std::string hint = "it was written by another version of dynexec; measure again, or use that version";
   for (std::size_t c = 0; c < std::min(header.size(), table.size()); ++c)
     if (header[c] != table[c].name)
-      throw Error(ErrorKind::data,
-                  fmt::format("column {} is \"{}\", expected {}", c + 1, header[c], table[c].name),
+      throw Error(ErrorKind::data, fmt::format("column {} is \"{}\", expected {}", c + 1, header[c], table[c].name),
                   name + ":1", hint);
   if (header.size() != table.size())
-    throw Error(ErrorKind::data,
-                fmt::format("the header has {} columns, expected {}", header.size(), table.size()),
+    throw Error(ErrorKind::data, fmt::format("the header has {} columns, expected {}", header.size(), table.size()),
                 name + ":1", hint);
 }
 
@@ -39,8 +37,7 @@ std::vector<Row> read_rows(std::string_view text, const std::string& name, TornE
     const std::string where = fmt::format("{}:{}", name, record.line);
     Row row;
     try {
-      for (std::size_t c = 0; c < table.size(); ++c)
-        table[c].set(row, parse_field(table[c], record.fields[c], where));
+      for (std::size_t c = 0; c < table.size(); ++c) table[c].set(row, parse_field(table[c], record.fields[c], where));
     } catch (const Error& error) {
       if (!error.where().empty()) throw;
       throw Error(error.kind(), error.message(), where, error.hint());

@@ -33,8 +33,8 @@ constexpr std::chrono::seconds kSyncEvery{5};
 std::string folder_name(const std::string& name) {
   std::string safe;
   for (const char c : name) {
-    const bool plain = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
-                       c == '-' || c == '_' || (c == '.' && !safe.empty());
+    const bool plain = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' ||
+                       c == '_' || (c == '.' && !safe.empty());
     safe += plain ? c : '_';
   }
   return safe.empty() ? "run" : safe;
@@ -77,8 +77,7 @@ void RunFolder::read_state() {
   const std::string path = file(kState);
   if (!std::filesystem::exists(path)) return;
   const auto damaged = [&]() -> Error {
-    return Error(ErrorKind::data, "the state of the run is damaged", path,
-                 "remove the folder and measure again");
+    return Error(ErrorKind::data, "the state of the run is damaged", path, "remove the folder and measure again");
   };
   const json state = json::parse(read_file(path), nullptr, false);
   if (!state.is_object()) throw damaged();
@@ -140,8 +139,7 @@ std::vector<SampleRow> RunFolder::resume(std::span<const std::string> paths, std
                                          std::int64_t batch_size) {
   prepare();
   // Killed between the last rename and the note that the run is done: those rows are the run's.
-  const bool renamed =
-      samples_->size() == 0 && state_ != RunState::planned && std::filesystem::exists(file(kSamples));
+  const bool renamed = samples_->size() == 0 && state_ != RunState::planned && std::filesystem::exists(file(kSamples));
   const std::string source = file(renamed ? kSamples : kPartial);
   const std::string text = read_file(source);
   std::vector<SampleRow> kept;

@@ -55,8 +55,7 @@ class RunFolder : public RowSink {
   // As start, but continues an unfinished run: returns its rows of complete blocks (see keep_complete_blocks)
   // and drops all else from the files. Throws Error(data) for rows of another config or version and for
   // damaged lines.
-  std::vector<SampleRow> resume(std::span<const std::string> paths, std::int64_t task_size,
-                                std::int64_t batch_size);
+  std::vector<SampleRow> resume(std::span<const std::string> paths, std::int64_t task_size, std::int64_t batch_size);
 
   // Rows of a finished run. Throws Error(data) when a file was changed since.
   std::vector<SampleRow> samples() const;

@@ -61,8 +61,7 @@ Cell delta_cell(const SummaryRow& row) {
 // The metric's name in the title when all rows share it.
 std::string quality_title(std::span<const SummaryRow> rows) {
   const auto& metric = rows[0].quality_metric;
-  const bool shared =
-      std::all_of(rows.begin(), rows.end(), [&](const auto& r) { return r.quality_metric == metric; });
+  const bool shared = std::all_of(rows.begin(), rows.end(), [&](const auto& r) { return r.quality_metric == metric; });
   return metric.empty() || !shared ? "quality" : metric;
 }
 
@@ -109,9 +108,9 @@ TextTable summary_table(std::span<const SummaryRow> rows) {
 std::string summary_heading(std::span<const SummaryRow> rows) {
   if (rows.empty()) return "";
   const auto& first = rows[0];
-  return fmt::format("{}: {} sample{} x {} repetition{}, {} thread{}; 95 % intervals in brackets",
-                     first.config, first.samples, first.samples == 1 ? "" : "s", first.repetitions,
-                     first.repetitions == 1 ? "" : "s", first.threads, first.threads == 1 ? "" : "s");
+  return fmt::format("{}: {} sample{} x {} repetition{}, {} thread{}; 95 % intervals in brackets", first.config,
+                     first.samples, first.samples == 1 ? "" : "s", first.repetitions, first.repetitions == 1 ? "" : "s",
+                     first.threads, first.threads == 1 ? "" : "s");
 }
 
 std::vector<std::string> summary_notes(std::span<const SummaryRow> rows) {
@@ -131,9 +130,8 @@ std::vector<std::string> summary_notes(std::span<const SummaryRow> rows) {
   };
   for (const auto& row : rows)
     if (row.failed_rows > 0 && !is_told(row, "failed"))
-      notes.push_back(
-          fmt::format("{}: {} of {} rows failed and are in no figure; samples.csv has their errors", row.path,
-                      row.failed_rows, row.rows));
+      notes.push_back(fmt::format("{}: {} of {} rows failed and are in no figure; samples.csv has their errors",
+                                  row.path, row.failed_rows, row.rows));
   for (const auto& row : rows)
     if (row.disturbed_rows > 0 && !is_told(row, "disturbed"))
       notes.push_back(fmt::format("{}: {} of {} rows were disturbed by other work on the machine", row.path,

@@ -10,8 +10,8 @@ constexpr std::size_t kGap = 2;
 
 // Columns on the screen, one for each UTF-8 sequence.
 std::size_t display_width(const std::string& text) {
-  return static_cast<std::size_t>(std::count_if(
-      text.begin(), text.end(), [](char c) { return (static_cast<unsigned char>(c) & 0xc0) != 0x80; }));
+  return static_cast<std::size_t>(
+      std::count_if(text.begin(), text.end(), [](char c) { return (static_cast<unsigned char>(c) & 0xc0) != 0x80; }));
 }
 
 const char* tone_code(Cell::Tone tone) {
@@ -76,13 +76,11 @@ std::string render_text_table(const TextTable& table, const TableStyle& style) {
   std::string out, line;
   for (const auto& block : blocks(widths, style.width)) {
     if (!out.empty()) out += '\n';
-    for (const auto c : block)
-      put(line, table.columns[c].title, widths[c], is_left(c), style.colour ? "\x1b[1m" : "");
+    for (const auto c : block) put(line, table.columns[c].title, widths[c], is_left(c), style.colour ? "\x1b[1m" : "");
     end_line(out, line);
     for (const auto& row : table.rows) {
       for (const auto c : block)
-        put(line, escape_control(row[c].text), widths[c], is_left(c),
-            style.colour ? tone_code(row[c].tone) : "");
+        put(line, escape_control(row[c].text), widths[c], is_left(c), style.colour ? tone_code(row[c].tone) : "");
       end_line(out, line);
     }
   }

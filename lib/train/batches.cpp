@@ -41,7 +41,9 @@ TextBatch make_batch(const EncodedProblem* problems, std::size_t count, double p
 
 }  // namespace
 
-double TextBatch::weight() const { return weights.sum().item<double>(); }
+double TextBatch::weight() const {
+  return weights.sum().item<double>();
+}
 
 EncodedProblem encode_problem(const Tokenizer& tokenizer, const reasoning::Problem& problem) {
   EncodedProblem encoded;

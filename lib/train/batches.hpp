@@ -14,10 +14,10 @@
 namespace dynexec {
 
 struct TextBatch {
-  at::Tensor ids;      // [batch, time] int64, right-padded
-  at::Tensor rows;     // [n] int64: flattened positions whose next token counts
-  at::Tensor targets;  // [n] int64
-  at::Tensor weights;  // [n] fp32
+  at::Tensor ids;           // [batch, time] int64, right-padded
+  at::Tensor rows;          // [n] int64: flattened positions whose next token counts
+  at::Tensor targets;       // [n] int64
+  at::Tensor weights;       // [n] fp32
   std::int64_t tokens = 0;  // without padding
 
   double weight() const;  // sum of weights

@@ -55,13 +55,18 @@ nlohmann::json layout(const nlohmann::json& vocab, const nlohmann::json& merges)
   nlohmann::json added = nlohmann::json::array();
   std::int32_t id = 0;
   for (const char* content : {"<bos>", "<eos>", "<pad>"}) {
-    added.push_back({{"id", id++}, {"content", content}, {"single_word", false}, {"lstrip", false}, {"rstrip", false},
-                     {"normalized", false}, {"special", true}});
+    added.push_back({{"id", id++},
+                     {"content", content},
+                     {"single_word", false},
+                     {"lstrip", false},
+                     {"rstrip", false},
+                     {"normalized", false},
+                     {"special", true}});
   }
   const nlohmann::json byte_level = {
       {"type", "ByteLevel"}, {"add_prefix_space", false}, {"trim_offsets", true}, {"use_regex", false}};
-  const nlohmann::json split = {{"type", "Split"}, {"pattern", {{"Regex", kSplitPattern}}}, {"behavior", "Isolated"},
-                                {"invert", false}};
+  const nlohmann::json split = {
+      {"type", "Split"}, {"pattern", {{"Regex", kSplitPattern}}}, {"behavior", "Isolated"}, {"invert", false}};
   const nlohmann::json bos = {{"SpecialToken", {{"id", "<bos>"}, {"type_id", 0}}}};
   const auto sequence = [](const char* name, int type) {
     return nlohmann::json{{"Sequence", {{"id", name}, {"type_id", type}}}};
@@ -102,9 +107,9 @@ void BpeTrainer::add(std::string_view text) {
   };
   int error = 0;
   PCRE2_SIZE offset = 0;
-  const std::unique_ptr<pcre2_code, Free> code(
-      pcre2_compile(reinterpret_cast<PCRE2_SPTR>(kSplitPattern), PCRE2_ZERO_TERMINATED, PCRE2_UTF | PCRE2_UCP, &error,
-                    &offset, nullptr));
+  const std::unique_ptr<pcre2_code, Free> code(pcre2_compile(reinterpret_cast<PCRE2_SPTR>(kSplitPattern),
+                                                             PCRE2_ZERO_TERMINATED, PCRE2_UTF | PCRE2_UCP, &error,
+                                                             &offset, nullptr));
   const std::unique_ptr<pcre2_match_data, Free> match(pcre2_match_data_create_from_pattern(code.get(), nullptr));
   const auto* subject = reinterpret_cast<PCRE2_SPTR>(text.data());
   std::uint32_t flags = 0;

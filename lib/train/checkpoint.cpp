@@ -29,8 +29,8 @@ void save_checkpoint(const std::filesystem::path& path, const NamedTensors& tens
   std::vector<TensorView> views;
   for (const auto& [name, tensor] : tensors) {
     const auto bytes = static_cast<std::size_t>(tensor.numel()) * sizeof(float);
-    views.push_back({name, DType::f32, tensor.sizes().vec(),
-                     {static_cast<const std::byte*>(tensor.const_data_ptr()), bytes}});
+    views.push_back(
+        {name, DType::f32, tensor.sizes().vec(), {static_cast<const std::byte*>(tensor.const_data_ptr()), bytes}});
   }
   write_safetensors(path, views,
                     {{"step", std::to_string(state.step)},
@@ -60,14 +60,16 @@ std::optional<CheckpointState> load_checkpoint(const std::filesystem::path& path
       throw Error(ErrorKind::model, "the checkpoint lacks a tensor of the right shape", path.string() + ": " + name,
                   "delete it to start the training anew");
     }
-    copy_as_f32(found->second, {static_cast<float*>(tensor.mutable_data_ptr()), static_cast<std::size_t>(tensor.numel())});
+    copy_as_f32(found->second,
+                {static_cast<float*>(tensor.mutable_data_ptr()), static_cast<std::size_t>(tensor.numel())});
   }
   CheckpointState state;
   state.step = whole(metadata, "step", path);
   state.tokens = whole(metadata, "tokens", path);
   state.seconds = static_cast<double>(whole(metadata, "milliseconds", path)) / 1e3;
   // Checkpoints of older versions do not have it.
-  if (metadata.contains("micro_loss")) state.smooth_loss = static_cast<double>(whole(metadata, "micro_loss", path)) / 1e6;
+  if (metadata.contains("micro_loss"))
+    state.smooth_loss = static_cast<double>(whole(metadata, "micro_loss", path)) / 1e6;
   state.stream = {whole(metadata, "pool", path), whole(metadata, "pool_step", path), whole(metadata, "batch", path)};
   state.fingerprint = fingerprint;
   return state;

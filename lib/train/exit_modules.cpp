@@ -34,7 +34,8 @@ ExitModules::ExitModules(const Cnn& network, std::vector<std::size_t> units, con
       continue;
     }
     const std::int64_t words = options.codewords, hidden = options.hidden;
-    add(head, "codebook.weight", random_matrix(words, channels, options.seed, 3 * head).reshape({words, channels, 1, 1}));
+    add(head, "codebook.weight",
+        random_matrix(words, channels, options.seed, 3 * head).reshape({words, channels, 1, 1}));
     add(head, "codebook.bias", at::zeros({words}));
     add(head, "slope", at::ones({1}));
     add(head, "shift", at::zeros({1}));
@@ -59,8 +60,7 @@ const at::Tensor& ExitModules::part(std::size_t head, const std::string& name) c
 }
 
 at::Tensor ExitModules::forward(std::size_t head, const at::Tensor& map) const {
-  if (!bag_of_features_)
-    return at::linear(map.mean({1, 2}), part(head, "linear.weight"), part(head, "linear.bias"));
+  if (!bag_of_features_) return at::linear(map.mean({1, 2}), part(head, "linear.weight"), part(head, "linear.bias"));
   const at::Tensor& codebook = part(head, "codebook.weight");
   const at::Tensor scores = at::linear(map, codebook.flatten(1), part(head, "codebook.bias"));
   at::Tensor codes = at::sigmoid(2 * (part(head, "slope") * scores + part(head, "shift")));

@@ -57,11 +57,11 @@ ExitTrainOptions read_exit_train_options(const Node& root, const std::string& co
 }
 
 std::string fingerprint_of(const ExitTrainOptions& o, const std::string& backbone_sha256) {
-  return sha256_hex(fmt::format(
-      "exits 1|{}|{}|{}|{}|{}|{}|{}|{}|{}|{}|{}|{}|{}|{}|{}|{}|{}|{}|{}|{}|{}", backbone_sha256, o.seed, o.head, o.places,
-      fmt::join(o.units, ","), o.codewords, o.hidden, o.format, fmt::join(o.files, ","), o.first, o.samples, o.evaluation,
-      o.flip, o.batch, o.optimiser.steps, o.optimiser.learning_rate, o.optimiser.final_share, o.optimiser.warmup,
-      o.optimiser.weight_decay, o.optimiser.beta2, o.optimiser.clip));
+  return sha256_hex(fmt::format("exits 1|{}|{}|{}|{}|{}|{}|{}|{}|{}|{}|{}|{}|{}|{}|{}|{}|{}|{}|{}|{}|{}",
+                                backbone_sha256, o.seed, o.head, o.places, fmt::join(o.units, ","), o.codewords,
+                                o.hidden, o.format, fmt::join(o.files, ","), o.first, o.samples, o.evaluation, o.flip,
+                                o.batch, o.optimiser.steps, o.optimiser.learning_rate, o.optimiser.final_share,
+                                o.optimiser.warmup, o.optimiser.weight_decay, o.optimiser.beta2, o.optimiser.clip));
 }
 
 }  // namespace dynexec

@@ -18,8 +18,8 @@ struct ExitTrainOptions {
   std::string title, license = "mit";
   std::uint64_t seed = 1;
   int threads = 1;
-  std::string head = "linear";              // linear or bof
-  std::string places = "blocks";            // blocks, all, or listed: `units`
+  std::string head = "linear";    // linear or bof
+  std::string places = "blocks";  // blocks, all, or listed: `units`
   std::vector<std::int64_t> units;
   std::int64_t codewords = 64, hidden = 64;  // of bof heads
   // Images [first, first + samples) of these files train; the `evaluation` ones behind them are scored.

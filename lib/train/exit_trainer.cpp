@@ -35,7 +35,8 @@ std::vector<std::size_t> choose_units(const Cnn& network, const ExitTrainOptions
   for (const std::int64_t unit : options.units) {
     const auto index = static_cast<std::size_t>(unit);
     if (unit < 0 || index >= all.size() || (!units.empty() && index <= units.back()))
-      throw Error(ErrorKind::config, fmt::format("unit {} is not one of the network's {} in ascending order", unit, all.size()),
+      throw Error(ErrorKind::config,
+                  fmt::format("unit {} is not one of the network's {} in ascending order", unit, all.size()),
                   "exits.units", "`dynexec inspect` lists them");
     units.push_back(index);
   }
@@ -53,21 +54,23 @@ class Run {
         modules_(*network_, choose_units(*network_, options), options),
         optimiser_(modules_.parameters(), {}, options.optimiser, false) {
     const CnnConfig& config = network_->config();
-    if (images_.channels != config.in_channels || images_.height != config.image_size || images_.width != config.image_size)
-      throw Error(ErrorKind::config, fmt::format("images of {} x {} x {} for a network of {} x {} x {}", images_.channels,
-                                                 images_.height, images_.width, config.in_channels, config.image_size,
-                                                 config.image_size),
+    if (images_.channels != config.in_channels || images_.height != config.image_size ||
+        images_.width != config.image_size)
+      throw Error(ErrorKind::config,
+                  fmt::format("images of {} x {} x {} for a network of {} x {} x {}", images_.channels, images_.height,
+                              images_.width, config.in_channels, config.image_size, config.image_size),
                   "data.files", "use images of the network's size");
     const auto available = static_cast<std::int64_t>(images_.size()) - options.first;
     training_ = options.samples > 0 ? options.samples : available - options.evaluation;
     if (training_ < 1 || training_ + options.evaluation > available)
-      throw Error(ErrorKind::config,
-                  fmt::format("{} images cannot give {} to train and {} to evaluate", available, training_, options.evaluation),
-                  "data.samples", "lower samples or evaluation, or name more files");
+      throw Error(
+          ErrorKind::config,
+          fmt::format("{} images cannot give {} to train and {} to evaluate", available, training_, options.evaluation),
+          "data.samples", "lower samples or evaluation, or name more files");
     for (const int label : images_.labels)
       if (label >= config.classes)
-        throw Error(ErrorKind::data, fmt::format("label {} for a network of {} classes", label, config.classes), "data.files",
-                    "use the data that the network was trained for");
+        throw Error(ErrorKind::data, fmt::format("label {} for a network of {} classes", label, config.classes),
+                    "data.files", "use the data that the network was trained for");
     tensors_ = modules_.parameters();
     const auto moments = optimiser_.state();
     tensors_.insert(tensors_.end(), moments.begin(), moments.end());
@@ -85,8 +88,8 @@ class Run {
     while (state_.step < options_.optimiser.steps) {
       if (cancelled && cancelled()) {
         save_checkpoint(checkpoint, tensors_, state_);
-        throw Error(ErrorKind::interrupted, fmt::format("training stopped after step {}", state_.step), checkpoint.string(),
-                    "run the same command again to continue");
+        throw Error(ErrorKind::interrupted, fmt::format("training stopped after step {}", state_.step),
+                    checkpoint.string(), "run the same command again to continue");
       }
       const double loss = train_step();
       state_.smooth_loss = state_.smooth_loss < 0 ? loss : 0.95 * state_.smooth_loss + 0.05 * loss;
@@ -163,8 +166,8 @@ class Run {
     const double mean = loss.item<double>() / static_cast<double>(maps.size());
     const double norm = optimiser_.clip_gradients();
     if (!std::isfinite(mean) || !std::isfinite(norm))
-      throw Error(ErrorKind::internal, fmt::format("the loss is no longer finite at step {}", state_.step + 1), options_.work,
-                  "lower the learning rate; the last checkpoint is still good");
+      throw Error(ErrorKind::internal, fmt::format("the loss is no longer finite at step {}", state_.step + 1),
+                  options_.work, "lower the learning rate; the last checkpoint is still good");
     optimiser_.step(learning_rate_at(options_.optimiser, state_.step));
     optimiser_.clear_gradients();
     return mean;
@@ -205,29 +208,39 @@ class Run {
     for (const std::string& name : folder_.tensor_names())
       if (name.rfind("exits.", 0) != 0) views.push_back(*folder_.find(name));
     for (const auto& [name, tensor] : modules_.parameters())
-      views.push_back({name, DType::f32, tensor.sizes().vec(),
-                       {static_cast<const std::byte*>(tensor.const_data_ptr()), static_cast<std::size_t>(tensor.nbytes())}});
+      views.push_back(
+          {name,
+           DType::f32,
+           tensor.sizes().vec(),
+           {static_cast<const std::byte*>(tensor.const_data_ptr()), static_cast<std::size_t>(tensor.nbytes())}});
     write_safetensors(folder / "model.safetensors", views, {{"format", "pt"}});
     write_file_atomically((folder / "config.json").string(), config.dump(2) + "\n");
-    write_file_atomically((folder / "README.md").string(), card(report, sha256_file((folder / "model.safetensors").string())));
+    write_file_atomically((folder / "README.md").string(),
+                          card(report, sha256_file((folder / "model.safetensors").string())));
   }
 
   std::string card(const ExitTrainReport& report, const std::string& sha256) const {
-    std::string text = fmt::format("---\nlicense: {}\ntags: [early-exit]\n---\n# {}\n\n", options_.license, options_.title);
-    text += fmt::format("{} with {} exit heads of kind {}, written by `dynexec train{}`. The backbone's weights are unchanged.\n\n",
-                        options_.backbone, modules_.units().size(), options_.head,
-                        options_.config_path.empty() ? "" : " " + options_.config_path);
+    std::string text =
+        fmt::format("---\nlicense: {}\ntags: [early-exit]\n---\n# {}\n\n", options_.license, options_.title);
+    text += fmt::format(
+        "{} with {} exit heads of kind {}, written by `dynexec train{}`. The backbone's weights are unchanged.\n\n",
+        options_.backbone, modules_.units().size(), options_.head,
+        options_.config_path.empty() ? "" : " " + options_.config_path);
     text += "| | |\n|---|---|\n";
-    text += fmt::format("| images | {} of {} files ({}), from {} on{} |\n", training_, options_.files.size(), options_.format,
-                        options_.first, options_.flip ? ", half of them mirrored" : "");
-    text += fmt::format("| optimiser | AdamW, {} steps of {}, peak rate {}, cosine to {} of it |\n", options_.optimiser.steps,
-                        options_.batch, options_.optimiser.learning_rate, options_.optimiser.final_share);
-    text += fmt::format("| loss, last steps | {:.4f} (mean over the heads) |\n| seed | {} |\n\n", state_.smooth_loss, options_.seed);
-    text += fmt::format("Accuracy on {} images that were not trained on:\n\n| exit after | accuracy |\n|---|---|\n", options_.evaluation);
+    text += fmt::format("| images | {} of {} files ({}), from {} on{} |\n", training_, options_.files.size(),
+                        options_.format, options_.first, options_.flip ? ", half of them mirrored" : "");
+    text += fmt::format("| optimiser | AdamW, {} steps of {}, peak rate {}, cosine to {} of it |\n",
+                        options_.optimiser.steps, options_.batch, options_.optimiser.learning_rate,
+                        options_.optimiser.final_share);
+    text += fmt::format("| loss, last steps | {:.4f} (mean over the heads) |\n| seed | {} |\n\n", state_.smooth_loss,
+                        options_.seed);
+    text += fmt::format("Accuracy on {} images that were not trained on:\n\n| exit after | accuracy |\n|---|---|\n",
+                        options_.evaluation);
     for (std::size_t head = 0; head < report.accuracies.size(); ++head)
-      text += fmt::format("| {} (unit {}) | {:.4f} |\n", network_->units()[modules_.units()[head]].name, modules_.units()[head],
-                          report.accuracies[head]);
-    text += fmt::format("| the whole network | {:.4f} |\n\nSHA-256 of model.safetensors: `{}`\n", report.full_accuracy, sha256);
+      text += fmt::format("| {} (unit {}) | {:.4f} |\n", network_->units()[modules_.units()[head]].name,
+                          modules_.units()[head], report.accuracies[head]);
+    text += fmt::format("| the whole network | {:.4f} |\n\nSHA-256 of model.safetensors: `{}`\n", report.full_accuracy,
+                        sha256);
     return text;
   }
 
@@ -245,7 +258,8 @@ class Run {
 
 }  // namespace
 
-ExitTrainReport train_exits(const ExitTrainOptions& options, const std::function<void(const ExitTrainProgress&)>& progress,
+ExitTrainReport train_exits(const ExitTrainOptions& options,
+                            const std::function<void(const ExitTrainProgress&)>& progress,
                             const std::function<bool()>& cancelled) {
   if (options.threads > 0) set_compute_threads(options.threads);
   require_writable_folder(options.output);

@@ -55,7 +55,9 @@ void write_weights(const std::filesystem::path& path, const LlamaModule& module)
     if (!at::isfinite(half).all().item<bool>()) {
       throw Error(ErrorKind::model, "a weight does not fit into fp16", name, "train with a smaller learning rate");
     }
-    views.push_back({name, DType::f16, half.sizes().vec(),
+    views.push_back({name,
+                     DType::f16,
+                     half.sizes().vec(),
                      {static_cast<const std::byte*>(half.const_data_ptr()), static_cast<std::size_t>(half.nbytes())}});
     halves.emplace_back(name, std::move(half));
   }

@@ -46,7 +46,8 @@ class LlamaModule {
   const LlamaShape& shape() const { return shape_; }
   // Leaf tensors by internal name; q, k, v and gate, up are fused along their rows.
   const std::vector<std::pair<std::string, at::Tensor>>& parameters() const { return parameters_; }
-  // Rows of the matrices that are fused in each parameter of the layers, by internal name; norms and embedding are not in it.
+  // Rows of the matrices that are fused in each parameter of the layers, by internal name; norms and embedding are not
+  // in it.
   std::map<std::string, std::vector<std::int64_t>> row_blocks() const;
   // Weights under the names and shapes of Hugging Face's LlamaForCausalLM, views of the parameters.
   std::vector<std::pair<std::string, at::Tensor>> exported() const;

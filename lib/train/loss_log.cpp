@@ -12,7 +12,9 @@ namespace {
 constexpr std::string_view kHeader =
     "step,tokens,learning_rate,loss,exit_loss,distil_loss,eval_loss,gradient_norm,tokens_per_s";
 
-std::string field(double value) { return std::isnan(value) ? "" : fmt::format("{:.6g}", value); }
+std::string field(double value) {
+  return std::isnan(value) ? "" : fmt::format("{:.6g}", value);
+}
 
 }  // namespace
 

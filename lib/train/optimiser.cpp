@@ -27,9 +27,9 @@ Optimiser::Optimiser(const Named& parameters, const std::map<std::string, std::v
     group.first.push_back(at::zeros_like(tensor.detach()));
     group.second.push_back(at::zeros_like(tensor.detach()));
     group.steps.push_back(at::zeros({}));
-    state_.insert(state_.end(), {{name + ".m", group.first.back()},
-                                 {name + ".v", group.second.back()},
-                                 {name + ".t", group.steps.back()}});
+    state_.insert(
+        state_.end(),
+        {{name + ".m", group.first.back()}, {name + ".v", group.second.back()}, {name + ".t", group.steps.back()}});
   }
 }
 
@@ -71,8 +71,8 @@ void Optimiser::step_matrix(Matrix& matrix, double learning_rate) {
   std::int64_t row = 0;
   for (const std::int64_t rows : matrix.row_blocks) {
     const double size = kUpdateSize * std::sqrt(static_cast<double>(std::max(rows, direction.size(1))));
-    matrix.parameter.narrow(0, row, rows).sub_(orthogonalise(direction.narrow(0, row, rows), bf16_),
-                                               learning_rate * size);
+    matrix.parameter.narrow(0, row, rows)
+        .sub_(orthogonalise(direction.narrow(0, row, rows), bf16_), learning_rate * size);
     row += rows;
   }
 }

@@ -1,4 +1,5 @@
-// AdamW with decoupled decay on matrices, Muon for the hidden layers' matrices, and clipping of the global gradient norm.
+// AdamW with decoupled decay on matrices, Muon for the hidden layers' matrices, and clipping of the global gradient
+// norm.
 #pragma once
 
 #include <ATen/core/Tensor.h>

@@ -144,10 +144,11 @@ std::string fingerprint_of(const TrainOptions& options, const std::string& token
   for (const int difficulty : text.problems.difficulties) all += fmt::format(" {}", difficulty);
   all += fmt::format(" {} {} {} {} {} {}", text.problems.seed, text.pool, text.batch_tokens, text.batches_per_step,
                      text.prompt_weight, text.curriculum);
-  all += fmt::format(" {} {} {} {} {} {} {} {} {} {} {}", optimiser.kind, optimiser.momentum, optimiser.steps, optimiser.learning_rate, optimiser.final_share,
-                     optimiser.warmup, optimiser.weight_decay, optimiser.beta1, optimiser.beta2, optimiser.epsilon,
-                     optimiser.clip);
-  all += fmt::format(" {} {} {} {} {}", options.start_from, distil.teacher, distil.start, distil.weight, distil.temperature);
+  all += fmt::format(" {} {} {} {} {} {} {} {} {} {} {}", optimiser.kind, optimiser.momentum, optimiser.steps,
+                     optimiser.learning_rate, optimiser.final_share, optimiser.warmup, optimiser.weight_decay,
+                     optimiser.beta1, optimiser.beta2, optimiser.epsilon, optimiser.clip);
+  all += fmt::format(" {} {} {} {} {}", options.start_from, distil.teacher, distil.start, distil.weight,
+                     distil.temperature);
   return sha256_hex(all + tokenizer_json);
 }
 

@@ -12,46 +12,46 @@
 namespace dynexec {
 
 struct TextOptions {
-  ReasoningOptions problems;         // split is train whatever the config says
-  std::int64_t vocab_size = 1024;    // of a newly learnt tokenizer
+  ReasoningOptions problems;       // split is train whatever the config says
+  std::int64_t vocab_size = 1024;  // of a newly learnt tokenizer
   std::int64_t vocab_samples = 20000;
-  std::string tokenizer_from;        // model folder whose tokenizer is used instead; "" learns one
-  std::int64_t pool = 512;           // problems that are sorted by length and cut into batches together
-  std::int64_t batch_tokens = 640;   // padded tokens of a batch, at most
-  std::int64_t batches_per_step = 4; // of different lengths, hence kinds of problems, for one gradient
-  double prompt_weight = 0;          // weight of the loss on question tokens; 0 skips their logits
-  double curriculum = 0.15;          // share of the run over which the largest difficulty grows to its full value
+  std::string tokenizer_from;         // model folder whose tokenizer is used instead; "" learns one
+  std::int64_t pool = 512;            // problems that are sorted by length and cut into batches together
+  std::int64_t batch_tokens = 640;    // padded tokens of a batch, at most
+  std::int64_t batches_per_step = 4;  // of different lengths, hence kinds of problems, for one gradient
+  double prompt_weight = 0;           // weight of the loss on question tokens; 0 skips their logits
+  double curriculum = 0.15;           // share of the run over which the largest difficulty grows to its full value
 };
 
 struct OptimiserOptions {
-  std::string kind = "adamw";    // adamw, or muon for the hidden layers' matrices and AdamW for the rest
+  std::string kind = "adamw";  // adamw, or muon for the hidden layers' matrices and AdamW for the rest
   std::int64_t steps = 1000;
   double learning_rate = 2e-3;
   double final_share = 0.02;  // of the learning rate, at the end of the cosine
   std::int64_t warmup = 100;
   double weight_decay = 0.1;  // matrices only
   double beta1 = 0.9, beta2 = 0.95, epsilon = 1e-8;
-  double momentum = 0.95;     // of muon
-  double clip = 1.0;          // global gradient norm; 0: off
+  double momentum = 0.95;  // of muon
+  double clip = 1.0;       // global gradient norm; 0: off
 };
 
 struct DistilOptions {
-  std::string teacher;      // model folder; "": plain training
-  double start = 0;         // share of the steps before the teacher joins
-  double weight = 0.5;      // of KL(teacher || student); the rest is cross-entropy
+  std::string teacher;  // model folder; "": plain training
+  double start = 0;     // share of the steps before the teacher joins
+  double weight = 0.5;  // of KL(teacher || student); the rest is cross-entropy
   double temperature = 1.0;
 };
 
 struct TrainOptions {
-  std::string config_path;   // for the card; may be empty
-  std::string output;        // model folder that is written at the end
-  std::string work;          // checkpoint and loss.csv
+  std::string config_path;  // for the card; may be empty
+  std::string output;       // model folder that is written at the end
+  std::string work;         // checkpoint and loss.csv
   std::string title, license = "mit";
   std::uint64_t seed = 1;
-  int threads = 1;           // 0: leave the library's setting
+  int threads = 1;                 // 0: leave the library's setting
   std::string precision = "auto";  // fp32, bf16, auto: bf16 when a probe finds it faster
-  LlamaShape shape;          // vocab follows the tokenizer
-  std::string start_from;    // model folder whose weights the run starts with; "": seeded random weights
+  LlamaShape shape;                // vocab follows the tokenizer
+  std::string start_from;          // model folder whose weights the run starts with; "": seeded random weights
   std::int64_t exit_layer = 0;     // 0: no early-exit loss
   double exit_weight = 0.2;
   TextOptions text;

@@ -25,7 +25,9 @@ namespace {
 
 using Clock = std::chrono::steady_clock;
 
-double seconds_since(Clock::time_point start) { return std::chrono::duration<double>(Clock::now() - start).count(); }
+double seconds_since(Clock::time_point start) {
+  return std::chrono::duration<double>(Clock::now() - start).count();
+}
 
 nlohmann::json tokenizer_of(const TextOptions& options) {
   if (!options.tokenizer_from.empty()) {
@@ -72,8 +74,8 @@ class Run {
     if (!options.distil.teacher.empty()) {
       teacher_.emplace(LlamaModule::from_folder(options.distil.teacher));
       if (teacher_->shape().vocab != shape.vocab) {
-        throw Error(ErrorKind::config, "teacher and student have vocabularies of different size",
-                    "distil.teacher", "set text.tokenizer_from to the teacher's folder");
+        throw Error(ErrorKind::config, "teacher and student have vocabularies of different size", "distil.teacher",
+                    "set text.tokenizer_from to the teacher's folder");
       }
     }
     tensors_ = module_.parameters();
@@ -150,8 +152,8 @@ class Run {
     }
     row.gradient_norm = optimiser_.clip_gradients();
     if (!std::isfinite(row.gradient_norm) || !std::isfinite(row.loss)) {
-      throw Error(ErrorKind::internal, fmt::format("the loss is no longer finite at step {}", row.step),
-                  options_.work, "lower the learning rate; the last checkpoint is still good");
+      throw Error(ErrorKind::internal, fmt::format("the loss is no longer finite at step {}", row.step), options_.work,
+                  "lower the learning rate; the last checkpoint is still good");
     }
     optimiser_.step(row.learning_rate);
     optimiser_.clear_gradients();
@@ -200,7 +202,8 @@ class Run {
       const auto size = static_cast<double>(batch.targets.size(0));
       sum += size * mean_cross_entropy(module_.logits(rows_of(hidden.last, batch), bf16_), batch).item<double>();
       if (options_.exit_layer > 0) {
-        early_sum += size * mean_cross_entropy(module_.logits(rows_of(hidden.early, batch), bf16_), batch).item<double>();
+        early_sum +=
+            size * mean_cross_entropy(module_.logits(rows_of(hidden.early, batch), bf16_), batch).item<double>();
       }
       count += size;
     }

@@ -17,8 +17,8 @@ struct TrainProgress {
 
 struct TrainReport {
   TrainFigures figures;
-  std::string output;            // folder written
-  std::int64_t resumed_from = 0; // steps already done when this run started
+  std::string output;             // folder written
+  std::int64_t resumed_from = 0;  // steps already done when this run started
 };
 
 // Trains, evaluates, checkpoints and exports as the options say; continues from the checkpoint in options.work when

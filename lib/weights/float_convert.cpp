@@ -63,9 +63,8 @@ void convert_all(const TensorView& view, std::span<float> out) {
     if (broken == 0) continue;
     std::size_t at = 0;
     while (std::isfinite(to[at])) ++at;
-    throw Error(
-        ErrorKind::model, fmt::format("element {} is not a finite fp32 number ({})", start + at, to[at]),
-        fmt::format("tensor '{}'", view.name), "the checkpoint diverged or is damaged; use another one");
+    throw Error(ErrorKind::model, fmt::format("element {} is not a finite fp32 number ({})", start + at, to[at]),
+                fmt::format("tensor '{}'", view.name), "the checkpoint diverged or is damaged; use another one");
   }
 }
 
@@ -86,10 +85,8 @@ void copy_as_f32(const TensorView& view, std::span<float> out) {
     case DType::f64:
       return convert_all<FromF64>(view, out);
     default:
-      throw Error(ErrorKind::model,
-                  fmt::format("type {} holds no floating-point weights", dtype_name(view.dtype)),
-                  fmt::format("tensor '{}'", view.name),
-                  "use a checkpoint in F32, F16 or BF16 (not a quantised one)");
+      throw Error(ErrorKind::model, fmt::format("type {} holds no floating-point weights", dtype_name(view.dtype)),
+                  fmt::format("tensor '{}'", view.name), "use a checkpoint in F32, F16 or BF16 (not a quantised one)");
   }
 }
 

@@ -59,8 +59,7 @@ class StrictBuilder {
 
   bool parse_error(std::size_t position, const std::string&, const json::exception&) {
     throw Error(ErrorKind::model, fmt::format("not valid JSON (byte {})", position),
-                place(text_, position == 0 ? 0 : position - 1, where_),
-                "the file is damaged; download it again");
+                place(text_, position == 0 ? 0 : position - 1, where_), "the file is damaged; download it again");
   }
 
  private:
@@ -88,8 +87,7 @@ class StrictBuilder {
 
   bool open(json container) {
     if (open_.size() == static_cast<std::size_t>(kMaxJsonDepth)) {
-      fail(fmt::format("nested deeper than {} levels", kMaxJsonDepth),
-           "no model file needs that; download it again");
+      fail(fmt::format("nested deeper than {} levels", kMaxJsonDepth), "no model file needs that; download it again");
     }
     open_.push_back(place_value(std::move(container)));
     return true;
@@ -103,9 +101,8 @@ class StrictBuilder {
   std::string_view text_;
   const std::string& where_;
   json root_;
-  std::vector<json*>
-      open_;              // from the top level to the innermost; containers do not move while they are open
-  json* slot_ = nullptr;  // where the value of the last key goes
+  std::vector<json*> open_;  // from the top level to the innermost; containers do not move while they are open
+  json* slot_ = nullptr;     // where the value of the last key goes
 };
 
 }  // namespace
@@ -120,9 +117,8 @@ json parse_json_object(std::string_view text, const std::string& where) {
   json::sax_parse(text.begin(), text.end(), &builder);
   json document = builder.take();
   if (!document.is_object()) {
-    throw Error(ErrorKind::model,
-                fmt::format("the file holds {} where an object is needed", document.type_name()), where,
-                "the file is damaged; download it again");
+    throw Error(ErrorKind::model, fmt::format("the file holds {} where an object is needed", document.type_name()),
+                where, "the file is damaged; download it again");
   }
   return document;
 }

@@ -18,8 +18,7 @@ namespace fs = std::filesystem;
 
 // transformers' name for the weights and diffusers'.
 constexpr std::array<std::string_view, 2> kWeightStems{"model", "diffusion_pytorch_model"};
-constexpr std::array<std::string_view, 5> kPrefixes{"model.", "transformer.", "bert.", "language_model.",
-                                                    "encoder."};
+constexpr std::array<std::string_view, 5> kPrefixes{"model.", "transformer.", "bert.", "language_model.", "encoder."};
 
 bool is_there(const fs::path& path) {
   std::error_code failed;
@@ -63,18 +62,17 @@ void check_shard(const ShardIndex& index, const std::string& shard, const Safete
   for (const auto& [name, view] : file.tensors()) {
     const auto located = index.location.find(name);
     if (located == index.location.end() || located->second != shard) {
-      throw Error(
-          ErrorKind::model,
-          fmt::format("{} holds tensor '{}', which weight_map {}", shard, name,
-                      located == index.location.end() ? "does not name" : "places in " + located->second),
-          where, "shards and index are from different revisions; download the folder again");
+      throw Error(ErrorKind::model,
+                  fmt::format("{} holds tensor '{}', which weight_map {}", shard, name,
+                              located == index.location.end() ? "does not name" : "places in " + located->second),
+                  where, "shards and index are from different revisions; download the folder again");
     }
   }
   for (const auto& [name, location] : index.location) {
     if (location == shard && file.tensors().count(name) == 0) {
       throw Error(ErrorKind::model,
-                  fmt::format("weight_map places tensor '{}' in {}, which does not hold it", name, shard),
-                  where, "shards and index are from different revisions; download the folder again");
+                  fmt::format("weight_map places tensor '{}' in {}, which does not hold it", name, shard), where,
+                  "shards and index are from different revisions; download the folder again");
     }
   }
 }
@@ -104,9 +102,8 @@ ModelFolder ModelFolder::open(const fs::path& folder) {
       const ShardIndex index = read_shard_index(index_path);
       for (const std::string& shard : index.shards) {
         if (!is_there(folder / shard)) {
-          throw Error(
-              ErrorKind::model, fmt::format("shard {} is missing", shard), folder.string(),
-              fmt::format("the index names {} shards; download the missing one", index.shards.size()));
+          throw Error(ErrorKind::model, fmt::format("shard {} is missing", shard), folder.string(),
+                      fmt::format("the index names {} shards; download the missing one", index.shards.size()));
         }
         result.files_.push_back(SafetensorsFile::open(folder / shard));
         result.file_paths_.push_back(folder / shard);
@@ -120,8 +117,7 @@ ModelFolder ModelFolder::open(const fs::path& folder) {
     }
     return result;
   }
-  throw Error(ErrorKind::model, "the folder has no model.safetensors", folder.string(),
-              hint_without_weights(folder));
+  throw Error(ErrorKind::model, "the folder has no model.safetensors", folder.string(), hint_without_weights(folder));
 }
 
 std::optional<TensorView> ModelFolder::find(const std::string& name) const {
@@ -145,15 +141,14 @@ TensorView ModelFolder::require(const std::string& name, const std::vector<std::
   std::optional<TensorView> view = find(name);
   if (!view) {
     const std::string nearest = nearest_name(name, tensor_names());
-    throw Error(ErrorKind::model, fmt::format("tensor '{}' {} is missing", name, shape_text(shape)),
-                path_.string(),
+    throw Error(ErrorKind::model, fmt::format("tensor '{}' {} is missing", name, shape_text(shape)), path_.string(),
                 nearest.empty() ? "check that config.json belongs to these weights"
                                 : fmt::format("the nearest name in the weights is '{}'", nearest));
   }
   if (view->shape != shape) {
     throw Error(ErrorKind::model,
-                fmt::format("tensor '{}' has the shape {}, config.json asks for {}", name,
-                            shape_text(view->shape), shape_text(shape)),
+                fmt::format("tensor '{}' has the shape {}, config.json asks for {}", name, shape_text(view->shape),
+                            shape_text(shape)),
                 path_.string(), "check that config.json belongs to these weights");
   }
   return *std::move(view);

@@ -30,8 +30,7 @@ void refuse_known_impostors(std::string_view start, const std::string& file) {
     fail("the file is a Git LFS pointer, not the weights", file, "run `git lfs pull` in the model's folder");
   }
   if (start.starts_with("<!DOCTYPE") || start.starts_with("<html")) {
-    fail("the file is a web page, not the weights", file,
-         "download the file itself, not the page that shows it");
+    fail("the file is a web page, not the weights", file, "download the file itself, not the page that shows it");
   }
   if (start.starts_with("PK\x03\x04")) {
     fail("the file is a zip archive (a PyTorch checkpoint?), not safetensors", file,
@@ -59,8 +58,7 @@ std::uint64_t bytes_of_shape(const HeaderEntry& entry, const std::string& file) 
   for (const std::int64_t extent : entry.shape) {
     if (extent == 0) {
       empty = true;
-    } else if (__builtin_mul_overflow(count, static_cast<std::uint64_t>(extent), &count) ||
-               count >> 62 != 0) {
+    } else if (__builtin_mul_overflow(count, static_cast<std::uint64_t>(extent), &count) || count >> 62 != 0) {
       fail(fmt::format("tensor '{}': shape {} overflows", entry.name, shape_text(entry.shape)), file);
     }
   }
@@ -75,29 +73,27 @@ void check_offsets(std::vector<HeaderEntry>& entries, std::uint64_t data_bytes, 
   std::uint64_t position = 0;
   for (const HeaderEntry& entry : entries) {
     if (entry.begin != position || entry.end < entry.begin) {
-      fail(fmt::format("tensor '{}': offsets [{}, {}] where a tensor must start at {}", entry.name,
-                       entry.begin, entry.end, position),
+      fail(fmt::format("tensor '{}': offsets [{}, {}] where a tensor must start at {}", entry.name, entry.begin,
+                       entry.end, position),
            file);
     }
     const std::uint64_t wanted = bytes_of_shape(entry, file);
     if (entry.end - entry.begin != wanted) {
-      fail(fmt::format("tensor '{}': {} {} needs {} bytes, its offsets give {}", entry.name,
-                       dtype_name(entry.dtype), shape_text(entry.shape), wanted, entry.end - entry.begin),
+      fail(fmt::format("tensor '{}': {} {} needs {} bytes, its offsets give {}", entry.name, dtype_name(entry.dtype),
+                       shape_text(entry.shape), wanted, entry.end - entry.begin),
            file);
     }
     position = entry.end;
   }
   if (position != data_bytes) {
-    fail(fmt::format("the header describes {} bytes of tensors, the file holds {}", position, data_bytes),
-         file);
+    fail(fmt::format("the header describes {} bytes of tensors, the file holds {}", position, data_bytes), file);
   }
 }
 
 }  // namespace
 
 void SafetensorsFile::read(std::span<const std::byte> bytes, const std::string& name) {
-  if (bytes.size() < kPrefix)
-    fail(fmt::format("{} bytes are too few for a safetensors file", bytes.size()), name);
+  if (bytes.size() < kPrefix) fail(fmt::format("{} bytes are too few for a safetensors file", bytes.size()), name);
   const std::string_view text(reinterpret_cast<const char*>(bytes.data()), bytes.size());
   refuse_known_impostors(text.substr(0, 64), name);
   const std::uint64_t header_bytes = read_u64(bytes);
@@ -105,8 +101,7 @@ void SafetensorsFile::read(std::span<const std::byte> bytes, const std::string& 
     fail(fmt::format("a header of {} bytes is beyond the limit of {}", header_bytes, kMaxHeaderBytes), name);
   }
   if (header_bytes > bytes.size() - kPrefix) {
-    fail(fmt::format("the header of {} bytes goes beyond the end of the file ({} bytes)", header_bytes,
-                     bytes.size()),
+    fail(fmt::format("the header of {} bytes goes beyond the end of the file ({} bytes)", header_bytes, bytes.size()),
          name);
   }
   SafetensorsHeader header = parse_safetensors_header(text.substr(kPrefix, header_bytes), name);
@@ -131,10 +126,8 @@ std::shared_ptr<const SafetensorsFile> SafetensorsFile::open(const std::filesyst
   const Descriptor descriptor(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK));
   if (descriptor.get() < 0) throw_io_error("cannot open the weights", path.string(), errno);
   struct stat status {};
-  if (::fstat(descriptor.get(), &status) != 0)
-    throw_io_error("cannot inspect the weights", path.string(), errno);
-  if (!S_ISREG(status.st_mode))
-    fail("not a regular file", path.string(), "give the path of a safetensors file");
+  if (::fstat(descriptor.get(), &status) != 0) throw_io_error("cannot inspect the weights", path.string(), errno);
+  if (!S_ISREG(status.st_mode)) fail("not a regular file", path.string(), "give the path of a safetensors file");
   if (status.st_size == 0) fail("the file is empty", path.string());
   std::shared_ptr<SafetensorsFile> file(new SafetensorsFile);
   const auto size = static_cast<std::size_t>(status.st_size);

@@ -39,8 +39,7 @@ class SafetensorsFile {
   // without overflow, at most 100,000 tensors. Throws Error(ErrorKind::model).
   static std::shared_ptr<const SafetensorsFile> open(const std::filesystem::path& path);
   // The same checks on bytes in memory (fuzzing, tests). `bytes` must outlive the result.
-  static std::shared_ptr<const SafetensorsFile> parse(std::span<const std::byte> bytes,
-                                                      const std::string& name);
+  static std::shared_ptr<const SafetensorsFile> parse(std::span<const std::byte> bytes, const std::string& name);
   ~SafetensorsFile();
 
   const std::map<std::string, TensorView>& tensors() const { return tensors_; }

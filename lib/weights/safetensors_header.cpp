@@ -12,8 +12,7 @@
 namespace dynexec {
 namespace {
 
-constexpr const char* kHint =
-    "the file is damaged or was not written as safetensors; download or convert it again";
+constexpr const char* kHint = "the file is damaged or was not written as safetensors; download or convert it again";
 
 // The header has one form: {name: {dtype, shape: [..], data_offsets: [begin, end]}, "__metadata__": {text:
 // text}}. The handler walks it as a state machine, so nothing of another form is ever stored.
@@ -48,8 +47,7 @@ class HeaderHandler {
       entry_.name = name;
       state_ = State::value_of_name;
     } else if (state_ == State::metadata) {
-      if (header_.metadata.count(name) != 0)
-        fail(fmt::format("the metadata key '{}' occurs twice", name), "");
+      if (header_.metadata.count(name) != 0) fail(fmt::format("the metadata key '{}' occurs twice", name), "");
       metadata_key_ = name;
     } else {
       begin_field(name);
@@ -79,8 +77,7 @@ class HeaderHandler {
   }
 
   bool end_array() {
-    if (state_ == State::offsets && offsets_.size() != 2)
-      fail("data_offsets must hold two numbers", entry_.name);
+    if (state_ == State::offsets && offsets_.size() != 2) fail("data_offsets must hold two numbers", entry_.name);
     state_ = State::fields;
     return true;
   }
@@ -90,8 +87,7 @@ class HeaderHandler {
       if (value > static_cast<number_unsigned_t>(std::numeric_limits<std::int64_t>::max())) {
         fail("an extent of the shape is beyond 2^63", entry_.name);
       }
-      if (entry_.shape.size() == kMaxRank)
-        fail(fmt::format("more than {} dimensions", kMaxRank), entry_.name);
+      if (entry_.shape.size() == kMaxRank) fail(fmt::format("more than {} dimensions", kMaxRank), entry_.name);
       entry_.shape.push_back(static_cast<std::int64_t>(value));
     } else if (state_ == State::offsets) {
       if (offsets_.size() == 2) fail("data_offsets must hold two numbers", entry_.name);
@@ -111,8 +107,8 @@ class HeaderHandler {
     const std::optional<DType> dtype = dtype_from_name(value);
     if (!dtype) {
       throw Error(ErrorKind::model,
-                  fmt::format("tensor '{}' has the type '{}', which is not supported", entry_.name, value),
-                  file_, "convert the checkpoint to F32, F16 or BF16");
+                  fmt::format("tensor '{}' has the type '{}', which is not supported", entry_.name, value), file_,
+                  "convert the checkpoint to F32, F16 or BF16");
     }
     entry_.dtype = *dtype;
     state_ = State::fields;
@@ -182,8 +178,8 @@ class HeaderHandler {
   }
 
   bool finish_entry() {
-    for (const auto& [seen, field] : {std::pair{seen_dtype_, "dtype"}, std::pair{seen_shape_, "shape"},
-                                      std::pair{seen_offsets_, "data_offsets"}}) {
+    for (const auto& [seen, field] :
+         {std::pair{seen_dtype_, "dtype"}, std::pair{seen_shape_, "shape"}, std::pair{seen_offsets_, "data_offsets"}}) {
       if (!seen) fail(fmt::format("the field '{}' is missing", field), entry_.name);
     }
     entry_.begin = offsets_[0];

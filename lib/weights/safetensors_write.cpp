@@ -18,8 +18,7 @@ namespace {
 
 void check_tensor(const TensorView& tensor, const std::string& path) {
   if (tensor.name == kMetadataKey) fail("the name is reserved", tensor.name, path);
-  if (tensor.shape.size() > kMaxRank)
-    fail(fmt::format("more than {} dimensions", kMaxRank), tensor.name, path);
+  if (tensor.shape.size() > kMaxRank) fail(fmt::format("more than {} dimensions", kMaxRank), tensor.name, path);
   std::uint64_t bytes = dtype_size(tensor.dtype);
   for (const std::int64_t extent : tensor.shape) {
     if (extent < 0 || __builtin_mul_overflow(bytes, static_cast<std::uint64_t>(extent), &bytes)) {
@@ -27,8 +26,7 @@ void check_tensor(const TensorView& tensor, const std::string& path) {
     }
   }
   if (bytes != tensor.bytes.size()) {
-    fail(fmt::format("{} bytes given where the shape needs {}", tensor.bytes.size(), bytes), tensor.name,
-         path);
+    fail(fmt::format("{} bytes given where the shape needs {}", tensor.bytes.size(), bytes), tensor.name, path);
   }
 }
 
@@ -37,8 +35,7 @@ void check_tensor(const TensorView& tensor, const std::string& path) {
 void write_safetensors(const std::filesystem::path& path, std::span<const TensorView> tensors,
                        const std::map<std::string, std::string>& metadata) {
   if (tensors.size() > kMaxTensors) {
-    throw Error(ErrorKind::model,
-                fmt::format("{} tensors are beyond the limit of {}", tensors.size(), kMaxTensors),
+    throw Error(ErrorKind::model, fmt::format("{} tensors are beyond the limit of {}", tensors.size(), kMaxTensors),
                 path.string(), "split the checkpoint");
   }
   nlohmann::ordered_json header = nlohmann::ordered_json::object();
@@ -60,8 +57,7 @@ void write_safetensors(const std::filesystem::path& path, std::span<const Tensor
   try {
     text = header.dump();
   } catch (const nlohmann::json::type_error&) {
-    throw Error(ErrorKind::model, "a tensor name or metadata text is not UTF-8", path.string(),
-                "rename the tensor");
+    throw Error(ErrorKind::model, "a tensor name or metadata text is not UTF-8", path.string(), "rename the tensor");
   }
   text.append((8 - text.size() % 8) % 8, ' ');
   if (text.size() > kMaxHeaderBytes) {
@@ -70,8 +66,7 @@ void write_safetensors(const std::filesystem::path& path, std::span<const Tensor
   }
   std::string content;
   content.reserve(8 + text.size() + position);
-  for (unsigned shift = 0; shift < 64; shift += 8)
-    content.push_back(static_cast<char>(text.size() >> shift & 0xff));
+  for (unsigned shift = 0; shift < 64; shift += 8) content.push_back(static_cast<char>(text.size() >> shift & 0xff));
   content += text;
   for (const TensorView& tensor : tensors) {
     content.append(reinterpret_cast<const char*>(tensor.bytes.data()), tensor.bytes.size());

@@ -47,8 +47,7 @@ ShardIndex read_shard_index(const std::filesystem::path& path) {
     if (!shard.is_string()) fail(fmt::format("weight_map.{} is not a file name", tensor), path);
     const std::string& name = shard.get_ref<const std::string&>();
     if (!stays_inside(name)) {
-      fail(fmt::format("weight_map.{} names '{}', which is not a .safetensors file inside the folder", tensor,
-                       name),
+      fail(fmt::format("weight_map.{} names '{}', which is not a .safetensors file inside the folder", tensor, name),
            path);
     }
     shards.insert(name);

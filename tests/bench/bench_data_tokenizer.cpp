@@ -22,8 +22,7 @@ std::string english_like(std::size_t bytes) {
   std::vector<std::string> words(20'000);
   for (std::string& word : words) {
     const std::size_t length = 1 + stream.below(6) + stream.below(6);
-    for (std::size_t i = 0; i < length; ++i)
-      word += "etaoinshrdlucmfwypvbgkjqxz"[stream.below(5 + stream.below(22))];
+    for (std::size_t i = 0; i < length; ++i) word += "etaoinshrdlucmfwypvbgkjqxz"[stream.below(5 + stream.below(22))];
   }
   std::string text;
   while (text.size() < bytes) {
@@ -78,19 +77,17 @@ const std::string& text_of(std::size_t megabytes) {
 
 std::shared_ptr<const Tokenizer> gpt2() {
   static const auto tokenizer = Tokenizer::parse(
-      byte_level(text_of(1), {{"type", "ByteLevel"}, {"add_prefix_space", false}, {"use_regex", true}}),
-      "gpt2");
+      byte_level(text_of(1), {{"type", "ByteLevel"}, {"add_prefix_space", false}, {"use_regex", true}}), "gpt2");
   return tokenizer;
 }
 
 std::shared_ptr<const Tokenizer> llama3() {
   const char* words =
       R"((?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}{1,3}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+)";
-  const json split{
-      {"type", "Split"}, {"pattern", {{"Regex", words}}}, {"behavior", "Isolated"}, {"invert", false}};
+  const json split{{"type", "Split"}, {"pattern", {{"Regex", words}}}, {"behavior", "Isolated"}, {"invert", false}};
   const json bytes{{"type", "ByteLevel"}, {"add_prefix_space", false}, {"use_regex", false}};
-  static const auto tokenizer = Tokenizer::parse(
-      byte_level(text_of(1), {{"type", "Sequence"}, {"pretokenizers", {split, bytes}}}), "llama3");
+  static const auto tokenizer =
+      Tokenizer::parse(byte_level(text_of(1), {{"type", "Sequence"}, {"pretokenizers", {split, bytes}}}), "llama3");
   return tokenizer;
 }
 

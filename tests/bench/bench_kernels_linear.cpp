@@ -30,8 +30,7 @@ std::vector<float> values(std::int64_t count) {
 }
 
 void report(benchmark::State& state) {
-  const std::int64_t size = state.range(0) * state.range(1),
-                     steps = static_cast<std::int64_t>(state.iterations());
+  const std::int64_t size = state.range(0) * state.range(1), steps = static_cast<std::int64_t>(state.iterations());
   state.SetBytesProcessed(size * static_cast<std::int64_t>(sizeof(float)) * steps);
   state.counters["gmac_per_s"] = benchmark::Counter(static_cast<double>(size * state.range(2)) * 1e-9,
                                                     benchmark::Counter::kIsIterationInvariantRate);
@@ -42,8 +41,7 @@ void packed(benchmark::State& state) {
   const std::int64_t in = state.range(0), out = state.range(1), rows = state.range(2);
   set_compute_threads(static_cast<int>(state.range(3)));
   std::vector<std::unique_ptr<Linear>> layers;
-  for (std::int64_t i = 0; i < copies(in, out); ++i)
-    layers.push_back(make_linear_fp32(values(in * out), {}, in, out));
+  for (std::int64_t i = 0; i < copies(in, out); ++i) layers.push_back(make_linear_fp32(values(in * out), {}, in, out));
   const std::vector<float> x = values(rows * in);
   std::vector<float> y(static_cast<std::size_t>(rows * out));
   std::size_t next = 0;

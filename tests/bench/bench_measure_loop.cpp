@@ -18,11 +18,9 @@ struct EmptyTask : Task {
 struct EmptyPath : Path {
   PathInfo about;
   const PathInfo& info() const override { return about; }
-  std::vector<Outcome> run(std::span<const Sample> samples, std::span<const Streams>,
-                           const RunRequest&) override {
+  std::vector<Outcome> run(std::span<const Sample> samples, std::span<const Streams>, const RunRequest&) override {
     std::vector<Outcome> outcomes(samples.size());
-    for (Outcome& outcome : outcomes)
-      outcome.output = TextOutput{"text", std::vector<std::int32_t>(64, 7), {}};
+    for (Outcome& outcome : outcomes) outcome.output = TextOutput{"text", std::vector<std::int32_t>(64, 7), {}};
     return outcomes;
   }
   std::optional<Mismatch> compare(const Outcome&, const Outcome&) const override { return std::nullopt; }
@@ -59,8 +57,7 @@ void loop_per_row(benchmark::State& state) {
   NullSink sink;
   for (auto _ : state) run_bench(experiment, options, {}, sink);
   const double rows = static_cast<double>(state.iterations()) * 1000 * paths;
-  state.counters["per_row"] =
-      benchmark::Counter(rows, benchmark::Counter::kIsRate | benchmark::Counter::kInvert);
+  state.counters["per_row"] = benchmark::Counter(rows, benchmark::Counter::kIsRate | benchmark::Counter::kInvert);
 }
 BENCHMARK(loop_per_row)->Arg(1)->Arg(2)->Arg(10)->Unit(benchmark::kMillisecond);
 

@@ -56,9 +56,9 @@ BENCHMARK_CAPTURE(warp_and_draw, top_p_90, SamplingOptions{.temperature = 0.8, .
     ->Arg(32000)
     ->Arg(151936)
     ->Unit(benchmark::kMicrosecond);
-BENCHMARK_CAPTURE(
-    warp_and_draw, all_warpers,
-    SamplingOptions{.temperature = 0.8, .top_k = 50, .top_p = 0.9, .min_p = 0.02, .repetition_penalty = 1.1})
+BENCHMARK_CAPTURE(warp_and_draw, all_warpers,
+                  SamplingOptions{
+                      .temperature = 0.8, .top_k = 50, .top_p = 0.9, .min_p = 0.02, .repetition_penalty = 1.1})
     ->Arg(512)
     ->Arg(32000)
     ->Arg(151936)

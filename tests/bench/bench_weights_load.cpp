@@ -39,13 +39,11 @@ void open_many_tensors(benchmark::State& state) {
   const std::vector<float> values(4);
   std::vector<TensorView> tensors;
   for (int i = 0; i < 10'000; ++i) {
-    tensors.push_back({"model.layers." + std::to_string(i) + ".weight",
-                       DType::f32,
-                       {2, 2},
-                       std::as_bytes(std::span(values))});
+    tensors.push_back(
+        {"model.layers." + std::to_string(i) + ".weight", DType::f32, {2, 2}, std::as_bytes(std::span(values))});
   }
-  const std::filesystem::path path = std::filesystem::temp_directory_path() /
-                                     ("dynexec-bench-" + std::to_string(::getpid()) + ".safetensors");
+  const std::filesystem::path path =
+      std::filesystem::temp_directory_path() / ("dynexec-bench-" + std::to_string(::getpid()) + ".safetensors");
   write_safetensors(path, tensors, {});
   for (auto _ : state) benchmark::DoNotOptimize(SafetensorsFile::open(path));
   std::filesystem::remove(path);

@@ -26,8 +26,7 @@ void require(bool holds, const char* what) {
 void check_error(const Error& error) {
   require(error.kind() == ErrorKind::config || error.kind() == ErrorKind::usage,
           "bad input is a config or usage error");
-  require(!error.where().empty() && !error.hint().empty() && !error.message().empty(),
-          "what, where and a remedy");
+  require(!error.where().empty() && !error.hint().empty() && !error.message().empty(), "what, where and a remedy");
   const std::string text = format_error(error);
   for (std::size_t i = 0; i + 1 < text.size(); ++i) {
     const bool own_break = text.compare(i, 9, "\n  hint: ") == 0;

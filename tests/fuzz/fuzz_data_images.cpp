@@ -14,7 +14,8 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   const std::size_t cut = bytes.size() * data[0] / 255;
   const auto whole = [](const LabelledImages& images) {
     if (images.size() == 0 || images.image(images.size() - 1).empty()) std::abort();
-    if (images.pixels.size() != images.size() * static_cast<std::size_t>(images.channels * images.height * images.width))
+    if (images.pixels.size() !=
+        images.size() * static_cast<std::size_t>(images.channels * images.height * images.width))
       std::abort();
   };
   try {

@@ -19,8 +19,7 @@ void read(std::span<const std::byte> bytes) {
   std::size_t total = 0;
   for (const auto& [name, view] : file->tensors()) {
     check(name == view.name);
-    check(view.bytes.data() >= bytes.data() &&
-          view.bytes.data() + view.bytes.size() <= bytes.data() + bytes.size());
+    check(view.bytes.data() >= bytes.data() && view.bytes.data() + view.bytes.size() <= bytes.data() + bytes.size());
     check(static_cast<std::size_t>(view.elements()) * dynexec::dtype_size(view.dtype) == view.bytes.size());
     total += view.bytes.size();
     std::vector<float> values(static_cast<std::size_t>(view.elements()));

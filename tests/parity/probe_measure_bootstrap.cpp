@@ -39,8 +39,7 @@ json answer(const json& question) {
   }
   if (kind == "wilson")
     return interval_json(wilson_interval(question.at("successes"), question.at("trials"), confidence));
-  if (kind == "quantile_interval")
-    return interval_json(percentile_with_interval(values, question.at("p"), confidence));
+  if (kind == "quantile_interval") return interval_json(percentile_with_interval(values, question.at("p"), confidence));
   if (kind == "normal_quantile") {
     json out = json::array();
     for (const double p : values) out.push_back(number(normal_quantile(p)));

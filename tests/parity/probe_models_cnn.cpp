@@ -39,8 +39,8 @@ void run(int count, char** arguments) {
   std::ifstream in(arguments[2], std::ios::binary);
   std::ofstream out(arguments[3], std::ios::binary);
   const auto next = [&] {
-    return static_cast<bool>(in.read(reinterpret_cast<char*>(image.data()),
-                                     static_cast<std::streamsize>(image.size() * sizeof(float))));
+    return static_cast<bool>(
+        in.read(reinterpret_cast<char*>(image.data()), static_cast<std::streamsize>(image.size() * sizeof(float))));
   };
   while (next()) {
     session.start(image);

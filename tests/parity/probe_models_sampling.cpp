@@ -19,8 +19,7 @@ int main(int argc, char** argv) {
     std::ifstream in(argv[1], std::ios::binary | std::ios::ate);
     std::vector<float> logits(static_cast<std::size_t>(in.tellg()) / sizeof(float));
     in.seekg(0);
-    in.read(reinterpret_cast<char*>(logits.data()),
-            static_cast<std::streamsize>(logits.size() * sizeof(float)));
+    in.read(reinterpret_cast<char*>(logits.data()), static_cast<std::streamsize>(logits.size() * sizeof(float)));
     std::ofstream out(argv[2], std::ios::binary);
     for (std::string line; std::getline(std::cin, line);) {
       std::istringstream words(line);

@@ -22,8 +22,7 @@ std::string hex(std::span<const std::byte> bytes) {
 }
 
 json read(std::string_view bytes, const std::string& out) {
-  const auto file =
-      dynexec::SafetensorsFile::parse(std::as_bytes(std::span(bytes.data(), bytes.size())), "probe");
+  const auto file = dynexec::SafetensorsFile::parse(std::as_bytes(std::span(bytes.data(), bytes.size())), "probe");
   json tensors = json::object();
   std::vector<dynexec::TensorView> views;
   for (const auto& [name, view] : file->tensors()) {
@@ -48,8 +47,7 @@ int main(int argc, char** argv) {
     for (unsigned i = 8; i-- > 0;) size = size << 8 | static_cast<unsigned char>(input[at + i]);
     json row;
     try {
-      row = read(std::string_view(input).substr(at + 8, size),
-                 fmt::format("{}/{}.safetensors", argv[1], number));
+      row = read(std::string_view(input).substr(at + 8, size), fmt::format("{}/{}.safetensors", argv[1], number));
     } catch (const dynexec::Error& error) {
       row = {{"error", error.message()}};
     }

@@ -45,18 +45,18 @@ class TinyModelFolder {
  private:
   void write_config(const TinyModel& model) {
     nlohmann::json config{{"model_type", "llama"},
-                                {"architectures", {"LlamaForCausalLM"}},
-                                {"vocab_size", model.vocab},
-                                {"hidden_size", model.hidden},
-                                {"intermediate_size", model.intermediate},
-                                {"num_hidden_layers", model.layers},
-                                {"num_attention_heads", model.heads},
-                                {"num_key_value_heads", model.kv_heads},
-                                {"max_position_embeddings", model.positions},
-                                {"rms_norm_eps", 1e-5},
-                                {"rope_theta", 10000.0},
-                                {"hidden_act", "silu"},
-                                {"tie_word_embeddings", true}};
+                          {"architectures", {"LlamaForCausalLM"}},
+                          {"vocab_size", model.vocab},
+                          {"hidden_size", model.hidden},
+                          {"intermediate_size", model.intermediate},
+                          {"num_hidden_layers", model.layers},
+                          {"num_attention_heads", model.heads},
+                          {"num_key_value_heads", model.kv_heads},
+                          {"max_position_embeddings", model.positions},
+                          {"rms_norm_eps", 1e-5},
+                          {"rope_theta", 10000.0},
+                          {"hidden_act", "silu"},
+                          {"tie_word_embeddings", true}};
     if (!model.end_tokens.empty()) config["eos_token_id"] = model.end_tokens;
     std::ofstream(path_ / "config.json") << config.dump();
   }

@@ -8,7 +8,9 @@ namespace {
 
 constexpr int kLimit = 99;  // every intermediate value stays within [0, kLimit]
 
-std::string number(int value) { return std::to_string(value); }
+std::string number(int value) {
+  return std::to_string(value);
+}
 
 std::string equation(int a, char op, int b, int result) {
   return number(a) + " " + op + " " + number(b) + " = " + number(result);
@@ -38,7 +40,8 @@ Problem running_total(RandomStream& random, int difficulty) {
         static constexpr std::string_view verbs[] = {"buys", "finds", "wins", "picks"};
         const std::string verb(pick(std::span<const std::string_view>(verbs), random));
         problem.question += " " + who + " " + verb + " " + number(gain) + " more " + many + ".";
-        problem.steps.push_back(name + " " + verb + " " + number(gain) + ": " + equation(total, '+', gain, total + gain) + ".");
+        problem.steps.push_back(name + " " + verb + " " + number(gain) + ": " +
+                                equation(total, '+', gain, total + gain) + ".");
         total += gain;
       } else if (kind == 2 || kind == 3) {
         if (total < 4) continue;
@@ -47,13 +50,15 @@ Problem running_total(RandomStream& random, int difficulty) {
         const bool gift = random.below(2) == 0;
         const std::string verb = gift ? "gives" : std::string(pick(std::span<const std::string_view>(verbs), random));
         problem.question += " " + who + " " + verb + " " + counted(loss, thing) + (gift ? " to " + other : "") + ".";
-        problem.steps.push_back(name + " " + verb + " " + number(loss) + ": " + equation(total, '-', loss, total - loss) + ".");
+        problem.steps.push_back(name + " " + verb + " " + number(loss) + ": " +
+                                equation(total, '-', loss, total - loss) + ".");
         total -= loss;
       } else if (kind == 4) {
         const int holders_count = between(random, 2, 5), each = between(random, 2, 9);
         if (total + holders_count * each > kLimit) continue;
         const Thing& holder = pick(holders(), random);
-        problem.question += " " + who + " gets " + counted(holders_count, holder) + " with " + counted(each, thing) + " each.";
+        problem.question +=
+            " " + who + " gets " + counted(holders_count, holder) + " with " + counted(each, thing) + " each.";
         problem.steps.push_back(name + " gets " + equation(holders_count, '*', each, holders_count * each) + ": " +
                                 equation(total, '+', holders_count * each, total + holders_count * each) + ".");
         total += holders_count * each;
@@ -125,7 +130,8 @@ Problem comparison(RandomStream& random, int difficulty) {
   Problem problem;
   problem.question = std::string(cast[0].name) + " has " + counted(value, thing) + ".";
   for (int step = 0; step < difficulty; ++step) {
-    const std::string from(cast[static_cast<std::size_t>(step)].name), name(cast[static_cast<std::size_t>(step) + 1].name);
+    const std::string from(cast[static_cast<std::size_t>(step)].name),
+        name(cast[static_cast<std::size_t>(step) + 1].name);
     for (;;) {
       const auto kind = random.below(5);
       if (kind <= 1) {
@@ -143,7 +149,8 @@ Problem comparison(RandomStream& random, int difficulty) {
       } else {
         const int times = between(random, 2, 3);
         if (value * times > kLimit) continue;
-        problem.question += " " + name + " has " + (times == 2 ? "twice" : "three times") + " as many " + many + " as " + from + ".";
+        problem.question +=
+            " " + name + " has " + (times == 2 ? "twice" : "three times") + " as many " + many + " as " + from + ".";
         problem.steps.push_back(name + " has " + equation(value, '*', times, value * times) + ".");
         value *= times;
       }

@@ -14,34 +14,23 @@ struct Kind {
   bool wings, swims, alive, wheels;
 };
 
-constexpr std::array<Kind, 24> kWorld{{{"dog", "mammal", false, true, true, false},
-                                       {"cat", "mammal", false, false, true, false},
-                                       {"horse", "mammal", false, true, true, false},
-                                       {"bat", "mammal", true, false, true, false},
-                                       {"whale", "mammal", false, true, true, false},
-                                       {"eagle", "bird", true, false, true, false},
-                                       {"duck", "bird", true, true, true, false},
-                                       {"penguin", "bird", true, true, true, false},
-                                       {"robin", "bird", true, false, true, false},
-                                       {"shark", "fish", false, true, true, false},
-                                       {"salmon", "fish", false, true, true, false},
-                                       {"bee", "insect", true, false, true, false},
-                                       {"ant", "insect", false, false, true, false},
-                                       {"moth", "insect", true, false, true, false},
-                                       {"oak", "plant", false, false, true, false},
-                                       {"rose", "plant", false, false, true, false},
-                                       {"fern", "plant", false, false, true, false},
-                                       {"car", "vehicle", false, false, false, true},
-                                       {"bus", "vehicle", false, false, false, true},
-                                       {"bicycle", "vehicle", false, false, false, true},
-                                       {"plane", "vehicle", true, false, false, true},
-                                       {"hammer", "tool", false, false, false, false},
-                                       {"saw", "tool", false, false, false, false},
-                                       {"spoon", "tool", false, false, false, false}}};
+constexpr std::array<Kind, 24> kWorld{
+    {{"dog", "mammal", false, true, true, false},    {"cat", "mammal", false, false, true, false},
+     {"horse", "mammal", false, true, true, false},  {"bat", "mammal", true, false, true, false},
+     {"whale", "mammal", false, true, true, false},  {"eagle", "bird", true, false, true, false},
+     {"duck", "bird", true, true, true, false},      {"penguin", "bird", true, true, true, false},
+     {"robin", "bird", true, false, true, false},    {"shark", "fish", false, true, true, false},
+     {"salmon", "fish", false, true, true, false},   {"bee", "insect", true, false, true, false},
+     {"ant", "insect", false, false, true, false},   {"moth", "insect", true, false, true, false},
+     {"oak", "plant", false, false, true, false},    {"rose", "plant", false, false, true, false},
+     {"fern", "plant", false, false, true, false},   {"car", "vehicle", false, false, false, true},
+     {"bus", "vehicle", false, false, false, true},  {"bicycle", "vehicle", false, false, false, true},
+     {"plane", "vehicle", true, false, false, true}, {"hammer", "tool", false, false, false, false},
+     {"saw", "tool", false, false, false, false},    {"spoon", "tool", false, false, false, false}}};
 
 struct Property {
   std::string_view question, yes, no;
-  bool Kind::* holds;
+  bool Kind::*holds;
 };
 constexpr std::array<Property, 4> kProperties{{{"have wings", "has wings", "has no wings", &Kind::wings},
                                                {"can swim", "can swim", "cannot swim", &Kind::swims},
@@ -68,7 +57,8 @@ Problem census(RandomStream& random, int difficulty) {
     problem.question += (i == 0 ? " " : i + 1 == kinds.size() ? " and " : ", ") + with_article(kind.name);
     const bool holds = by_class ? kind.parent == wanted : kind.*property.holds;
     count += holds ? 1 : 0;
-    const std::string fact = by_class ? "is " + with_article(kind.parent) : std::string(holds ? property.yes : property.no);
+    const std::string fact =
+        by_class ? "is " + with_article(kind.parent) : std::string(holds ? property.yes : property.no);
     problem.steps.push_back(capital(with_article(kind.name)) + " " + fact + ": " + std::to_string(count) + ".");
   }
   problem.question += "?";
@@ -79,10 +69,13 @@ Problem census(RandomStream& random, int difficulty) {
 // An object inside difficulty nested places; the facts are shuffled.
 Problem nesting(RandomStream& random, int difficulty) {
   static constexpr std::string_view objects[] = {"key", "ring", "letter", "watch", "map", "ticket"};
-  static constexpr std::string_view inner[] = {"box", "bag", "drawer", "chest", "basket", "jar", "purse", "trunk", "crate"};
-  static constexpr std::string_view rooms[] = {"kitchen", "garden", "garage", "office", "attic", "cellar", "school", "shop"};
+  static constexpr std::string_view inner[] = {"box", "bag",   "drawer", "chest", "basket",
+                                               "jar", "purse", "trunk",  "crate"};
+  static constexpr std::string_view rooms[] = {"kitchen", "garden", "garage", "office",
+                                               "attic",   "cellar", "school", "shop"};
   std::vector<std::string> chain{std::string(pick(std::span<const std::string_view>(objects), random))};
-  for (const auto place : pick_several(std::span<const std::string_view>(inner), static_cast<std::size_t>(difficulty), random)) {
+  for (const auto place :
+       pick_several(std::span<const std::string_view>(inner), static_cast<std::size_t>(difficulty), random)) {
     chain.emplace_back(place);
   }
   const auto ends = pick_several(std::span<const std::string_view>(rooms), 2, random);

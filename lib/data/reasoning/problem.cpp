@@ -4,7 +4,9 @@
 
 namespace dynexec::reasoning {
 
-std::string Problem::prompt() const { return question + "\nAnswer:"; }
+std::string Problem::prompt() const {
+  return question + "\nAnswer:";
+}
 
 std::string Problem::solution() const {
   std::string text;
@@ -27,8 +29,9 @@ Problem make_problem(const std::string& family, RandomStream& random, int diffic
   if (family == "commonsense") return make_commonsense(random, difficulty);
   if (family == "program") return make_program(random, difficulty);
   const std::string near = nearest_name(family, family_names());
-  throw Error(ErrorKind::config, "unknown family '" + family + "'", "reasoning task",
-              near.empty() ? "choose among arithmetic, symbolic, commonsense, program" : "did you mean '" + near + "'?");
+  throw Error(
+      ErrorKind::config, "unknown family '" + family + "'", "reasoning task",
+      near.empty() ? "choose among arithmetic, symbolic, commonsense, program" : "did you mean '" + near + "'?");
 }
 
 }  // namespace dynexec::reasoning

@@ -13,11 +13,11 @@ inline constexpr int kMinDifficulty = 1;
 inline constexpr int kMaxDifficulty = 6;
 
 struct Problem {
-  std::string family;   // "arithmetic", "symbolic", "commonsense", "program"
-  int difficulty = 1;   // number of reasoning steps, 1..6
-  std::string question; // without the "Answer:" cue
+  std::string family;    // "arithmetic", "symbolic", "commonsense", "program"
+  int difficulty = 1;    // number of reasoning steps, 1..6
+  std::string question;  // without the "Answer:" cue
   std::vector<std::string> steps;
-  std::string answer;   // one word, number or list, as it stands after "####"
+  std::string answer;  // one word, number or list, as it stands after "####"
 
   // "QUESTION\nAnswer:"
   std::string prompt() const;

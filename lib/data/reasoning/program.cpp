@@ -270,6 +270,8 @@ class Interpreter {
 
 }  // namespace
 
-Execution run_program(std::string_view source) { return Interpreter(source).run(); }
+Execution run_program(std::string_view source) {
+  return Interpreter(source).run();
+}
 
 }  // namespace dynexec::reasoning

@@ -60,20 +60,25 @@ Problem calendar(RandomStream& random, int difficulty) {
   const std::string unit = week ? "day" : "month";
   int at = between(random, 0, cycle - 1);
   static constexpr std::string_view events[] = {"race", "visit", "concert", "party", "trip", "exam", "fair", "match"};
-  const auto plan = pick_several(std::span<const std::string_view>(events), static_cast<std::size_t>(difficulty) + 1, random);
+  const auto plan =
+      pick_several(std::span<const std::string_view>(events), static_cast<std::size_t>(difficulty) + 1, random);
   Problem problem;
-  problem.question = "The " + std::string(plan[0]) + " is " + (week ? "on " : "in ") + std::string(names[static_cast<std::size_t>(at)]) + ".";
+  problem.question = "The " + std::string(plan[0]) + " is " + (week ? "on " : "in ") +
+                     std::string(names[static_cast<std::size_t>(at)]) + ".";
   for (int step = 0; step < difficulty; ++step) {
     const int count = between(random, 1, cycle - 1);
     const bool after = random.below(2) == 0;
-    const std::string span = std::to_string(count) + " " + unit + (count == 1 ? "" : "s") + (after ? " after " : " before ");
+    const std::string span =
+        std::to_string(count) + " " + unit + (count == 1 ? "" : "s") + (after ? " after " : " before ");
     const std::string from(plan[static_cast<std::size_t>(step)]), event(plan[static_cast<std::size_t>(step) + 1]);
     problem.question += " The " + event + " is " + span + "the " + from + ".";
     const std::string start(names[static_cast<std::size_t>(at)]);
     at = (at + (after ? count : cycle - count)) % cycle;
-    problem.steps.push_back("The " + event + " is " + span + start + ": " + std::string(names[static_cast<std::size_t>(at)]) + ".");
+    problem.steps.push_back("The " + event + " is " + span + start + ": " +
+                            std::string(names[static_cast<std::size_t>(at)]) + ".");
   }
-  problem.question += std::string(week ? " On which day" : " In which month") + " is the " + std::string(plan.back()) + "?";
+  problem.question +=
+      std::string(week ? " On which day" : " In which month") + " is the " + std::string(plan.back()) + "?";
   problem.answer = names[static_cast<std::size_t>(at)];
   return problem;
 }

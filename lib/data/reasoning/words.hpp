@@ -19,8 +19,8 @@ struct Person {
 };
 
 std::span<const Person> people();
-std::span<const Thing> things();      // countable goods
-std::span<const Thing> holders();     // bags, boxes
+std::span<const Thing> things();                  // countable goods
+std::span<const Thing> holders();                 // bags, boxes
 std::span<const std::string_view> plain_words();  // for letter tasks
 std::span<const std::string_view> weekdays();     // from Monday
 std::span<const std::string_view> months();       // from January

@@ -103,7 +103,6 @@ TEST_CASE("read_file reads everything up to its limit") {
   const Error large = error_of<Error>([&] { dynexec::read_file(path, text.size() - 1); });
   CHECK(large.message() == "the file holds more than 200001 bytes");
   CHECK(error_of<Error>([] { dynexec::read_file("/dev/zero", 1000); }).kind() == ErrorKind::io);
-  CHECK(error_of<Error>([&] { dynexec::read_file(folder.path()); }).hint().find("folder") !=
-        std::string::npos);
+  CHECK(error_of<Error>([&] { dynexec::read_file(folder.path()); }).hint().find("folder") != std::string::npos);
   CHECK(error_of<Error>([&] { dynexec::read_file(folder.file("no")); }).where() == folder.file("no"));
 }

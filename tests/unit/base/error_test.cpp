@@ -33,11 +33,10 @@ TEST_CASE("text from outside cannot forge lines or drive the terminal") {
 
 TEST_CASE("escape_control leaves text alone and shows the rest") {
   CHECK(dynexec::escape_control("plain, ünïcödé, 日本, 🙂") == "plain, ünïcödé, 日本, 🙂");
-  CHECK(dynexec::escape_control("\xff\xc3") == "\\xff\\xc3");  // not UTF-8
-  CHECK(dynexec::escape_control("\xc0\x80 \xed\xa0\x80") ==
-        "\\xc0\\x80 \\xed\\xa0\\x80");                                // overlong, surrogate
-  CHECK(dynexec::escape_control("\xc2\x9b") == "\\u009b");            // a control code of 8 bits
-  CHECK(dynexec::escape_control("a\xe2\x80\xae b") == "a\\u202e b");  // right-to-left override
+  CHECK(dynexec::escape_control("\xff\xc3") == "\\xff\\xc3");                               // not UTF-8
+  CHECK(dynexec::escape_control("\xc0\x80 \xed\xa0\x80") == "\\xc0\\x80 \\xed\\xa0\\x80");  // overlong, surrogate
+  CHECK(dynexec::escape_control("\xc2\x9b") == "\\u009b");                                  // a control code of 8 bits
+  CHECK(dynexec::escape_control("a\xe2\x80\xae b") == "a\\u202e b");                        // right-to-left override
   CHECK(dynexec::escape_control(std::string_view("\0", 1)) == "\\x00");
 }
 

@@ -116,6 +116,5 @@ TEST_CASE("normal is standard normal and consecutive draws are uncorrelated") {
   CHECK(kolmogorov(sample, cdf) < kolmogorov_limit);
   double lag = 0.0;
   for (std::size_t i = 1; i < sample.size(); ++i) lag += sample[i] * sample[i - 1];
-  CHECK(std::abs(lag / static_cast<double>(sample.size())) <
-        3.9 / std::sqrt(static_cast<double>(sample.size())));
+  CHECK(std::abs(lag / static_cast<double>(sample.size())) < 3.9 / std::sqrt(static_cast<double>(sample.size())));
 }

@@ -35,8 +35,7 @@ Block first_block(RandomStream stream) {
 TEST_CASE("Philox4x32-10 gives the published answers") {
   constexpr std::uint32_t ones = 0xffffffff;
   CHECK(philox({0, 0, 0, 0}, {0, 0}) == Block{0x6627e8d5, 0xe169c58d, 0xbc57ac4c, 0x9b00dbd8});
-  CHECK(philox({ones, ones, ones, ones}, {ones, ones}) ==
-        Block{0x408f276d, 0x41c83b0e, 0xa20bc7c6, 0x6d5451fd});
+  CHECK(philox({ones, ones, ones, ones}, {ones, ones}) == Block{0x408f276d, 0x41c83b0e, 0xa20bc7c6, 0x6d5451fd});
   CHECK(philox({0x243f6a88, 0x85a308d3, 0x13198a2e, 0x03707344}, {0xa4093822, 0x299f31d0}) ==
         Block{0xd16cfe09, 0x94fdcceb, 0x5001e420, 0x24126ea1});
 }
@@ -47,8 +46,7 @@ TEST_CASE("the seed scheme is pinned") {
   constexpr std::uint64_t all = std::numeric_limits<std::uint64_t>::max();
   CHECK(first_block({1, 2, 3, 4}) == Block{0x0b776004, 0xb4470773, 0xbcc8c14c, 0x771bcd55});
   CHECK(first_block({0, 0, 0, 0}) == Block{0xa9e39636, 0x24cbd2fb, 0x7d5ec3be, 0x40f0c400});
-  CHECK(first_block({all, (5ULL << 32) | 6, 0xffffffff, 8}) ==
-        Block{0xedd63d3d, 0xf96096ea, 0xbf728408, 0x71ffc4dc});
+  CHECK(first_block({all, (5ULL << 32) | 6, 0xffffffff, 8}) == Block{0xedd63d3d, 0xf96096ea, 0xbf728408, 0x71ffc4dc});
   RandomStream stream(1, 2, 3, 4);
   for (int i = 0; i < 4; ++i) stream.next_u32();
   CHECK(stream.next_u64() == 0xa09a365f73203c1aULL);  // the second block, low word first
@@ -87,8 +85,7 @@ TEST_CASE("uniform stays in [0, 1) and below stays below") {
     CHECK_UNARY(stream.below(7) < 7);
     CHECK_UNARY(stream.below(1) == 0);
   }
-  CHECK_UNARY(stream.below(std::numeric_limits<std::uint64_t>::max()) <
-              std::numeric_limits<std::uint64_t>::max());
+  CHECK_UNARY(stream.below(std::numeric_limits<std::uint64_t>::max()) < std::numeric_limits<std::uint64_t>::max());
   CHECK_THROWS_AS(stream.below(0), dynexec::Error);
 }
 

@@ -24,8 +24,7 @@ TEST_CASE("a file, pieces and the whole give the same hash") {
   write_text(folder.file("a"), million);
   CHECK(dynexec::sha256_file(folder.file("a")) == expected);
   dynexec::Sha256 hash;
-  for (std::size_t at = 0; at < million.size(); at += 777)
-    hash.update(std::string_view(million).substr(at, 777));
+  for (std::size_t at = 0; at < million.size(); at += 777) hash.update(std::string_view(million).substr(at, 777));
   CHECK(hash.hex() == expected);
   CHECK(hash.hex() == expected);  // asking does not end the hash
   hash.update("b");
@@ -34,7 +33,6 @@ TEST_CASE("a file, pieces and the whole give the same hash") {
 
 TEST_CASE("a file that cannot be read is an error with its path") {
   const TempFolder folder;
-  CHECK(error_of<dynexec::Error>([&] { dynexec::sha256_file(folder.file("no")); }).where() ==
-        folder.file("no"));
+  CHECK(error_of<dynexec::Error>([&] { dynexec::sha256_file(folder.file("no")); }).where() == folder.file("no"));
   CHECK_THROWS_AS(dynexec::sha256_file(folder.path()), dynexec::Error);
 }

@@ -32,9 +32,8 @@ inline Error error_of(const std::function<void()>& action) {
 }
 
 // One error in full: where it stands, what it says, what to do.
-inline void check_error(const std::function<void()>& action, const std::string& where,
-                        const std::string& what, const std::string& hint,
-                        ErrorKind kind = ErrorKind::config) {
+inline void check_error(const std::function<void()>& action, const std::string& where, const std::string& what,
+                        const std::string& hint, ErrorKind kind = ErrorKind::config) {
   const Error error = error_of(action);
   CHECK(error.where() == where);
   CHECK(error.message() == what);

@@ -84,8 +84,7 @@ TEST_CASE("a written null takes an inherited key out, an empty one leaves it") {
   const Folder folder;
   folder.write("base.yaml", "expect: {speedup: 1}\nm: {x: 1}\nn: 3\n");
   const Node root =
-      Config::load(folder.write("run.yaml", "extends: base.yaml\nexpect: ~\nm:\n  # x: 2\nn: null # none\n"),
-                   {})
+      Config::load(folder.write("run.yaml", "extends: base.yaml\nexpect: ~\nm:\n  # x: 2\nn: null # none\n"), {})
           .root();
   CHECK_FALSE(root.has("expect"));
   CHECK_FALSE(root.has("n"));
@@ -136,8 +135,7 @@ TEST_CASE("files that cannot be extended") {
               "`extends: no.yaml`: there is no file " + folder.file("no.yaml"),
               "the name is relative to the file that extends; check its spelling");
   const std::string pipe = folder.write("pipe.yaml", "extends: /dev/stdin\n");  // could wait for ever
-  CHECK(error_of([&] { Config::load(pipe, {}); }).message() ==
-        "`extends: /dev/stdin`: there is no file /dev/stdin");
+  CHECK(error_of([&] { Config::load(pipe, {}); }).message() == "`extends: /dev/stdin`: there is no file /dev/stdin");
   for (const char* value : {"{a: 1}", "[[x]]", "\"\"", "[~]", ""}) {
     const std::string path = folder.write("bad.yaml", "extends: " + std::string(value) + "\n");
     const Error error = error_of([&] { Config::load(path, {}); });
@@ -152,8 +150,7 @@ TEST_CASE("files that cannot be read are config errors") {
   CHECK(absent.kind() == ErrorKind::config);
   CHECK(absent.where() == folder.file("no.yaml"));
   CHECK(absent.message() == "cannot open the file: No such file or directory");
-  CHECK(error_of([&] { Config::load(folder.file("."), {}); }).message() ==
-        "cannot read the file: Is a directory");
+  CHECK(error_of([&] { Config::load(folder.file("."), {}); }).message() == "cannot read the file: Is a directory");
   const std::string large = folder.write("large.yaml", std::string((1 << 20) + 1, '#'));
   CHECK(error_of([&] { Config::load(large, {}); }).message() == "the file holds more than 1048576 bytes");
   CHECK(error_of([] { Config::load("/dev/zero", {}); }).kind() == ErrorKind::config);

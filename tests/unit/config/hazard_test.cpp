@@ -122,22 +122,20 @@ TEST_CASE("the size is bounded") {
 TEST_CASE("syntax errors have a place and a remedy") {
   check_error([] { parse("a: b: c\n"); }, "t.yaml:1:5", "not valid YAML: illegal map value",
               "quote a text that holds `: `; give a nested key its own line, indented under its parent");
-  check_error([] { parse("a: 1\nb: [1, 2\nc: 3\n"); }, "t.yaml:3:2",
-              "not valid YAML: end of sequence flow not found", "close the bracket that is open here");
+  check_error([] { parse("a: 1\nb: [1, 2\nc: 3\n"); }, "t.yaml:3:2", "not valid YAML: end of sequence flow not found",
+              "close the bracket that is open here");
   check_error([] { parse("a: 1\nb: @x\n"); }, "t.yaml:2:4", "not valid YAML: unknown token",
               "quote a text that begins with a special character");
   check_refused("a: 1\n\tb: 1\n", "t.yaml:2:1", "illegal tab");
   check_refused("a:\n\tb: 1\n", "t.yaml:2:3", "not valid YAML");
-  CHECK(error_of([] { parse("a:\n\tb: 1\n"); }).hint() ==
-        "this line is indented with a tab: indent with spaces");
+  CHECK(error_of([] { parse("a:\n\tb: 1\n"); }).hint() == "this line is indented with a tab: indent with spaces");
 }
 
 TEST_CASE("a quote that is never closed does not swallow the rest of the file") {
-  for (const char* text : {"name: \"quick\nn: 4\n", "name: 'quick\nn: 4\n\n", "name: \"quick\nn: 4",
-                           "name: \"quick\nn: 4\r\n"}) {
+  for (const char* text :
+       {"name: \"quick\nn: 4\n", "name: 'quick\nn: 4\n\n", "name: \"quick\nn: 4", "name: \"quick\nn: 4\r\n"}) {
     check_refused(text, error_of([&] { parse(text); }).where(), "the text ends inside quotes");
-    CHECK(error_of([&] { parse(text); }).hint() ==
-          "close the quote; it was opened somewhere after t.yaml:1:1");
+    CHECK(error_of([&] { parse(text); }).hint() == "close the quote; it was opened somewhere after t.yaml:1:1");
   }
   CHECK(parse("a: |+\n  x\n\n").root().get_string("a") == "x\n\n");  // a block's own line ends stay
 }
@@ -149,9 +147,9 @@ TEST_CASE("no megabyte of anything takes long") {
     return text;
   };
   double slowest = 0.0;  // seconds of CPU time: other programs on the machine do not count
-  for (const char* unit : {"[",   "{a: ", "- ",  "? ",   "a: ", ":",     "\"\\x41", "'\n",    "|",
-                           "&a ", "!a ",  "*a ", "%a\n", "]",   "...\n", "#\n",     "a: b, ", "[?",
-                           "\n",  " ",    "\t",  "a\r",  ",",   "-",     "'",       "a: {",   "\xc3\xa9"}) {
+  for (const char* unit :
+       {"[",     "{a: ", "- ",     "? ", "a: ", ":", "\"\\x41", "'\n", "|", "&a ", "!a ", "*a ",  "%a\n",    "]",
+        "...\n", "#\n",  "a: b, ", "[?", "\n",  " ", "\t",      "a\r", ",", "-",   "'",   "a: {", "\xc3\xa9"}) {
     for (const std::string& head : {std::string(), std::string("a: "), std::string("a: [")}) {
       const std::clock_t start = std::clock();
       try {

@@ -93,8 +93,8 @@ TEST_CASE("a missing key says where to add it, or which key may be it") {
 
 TEST_CASE("reading a node as what it is not") {
   const Node root = parse("s: x\nl: [1]\n").root();
-  check_error([&] { root.at("s").get_int("a", 1); }, "t.yaml:1:4",
-              "`s` is a single value, where a mapping is expected", "write `key: value` lines under it");
+  check_error([&] { root.at("s").get_int("a", 1); }, "t.yaml:1:4", "`s` is a single value, where a mapping is expected",
+              "write `key: value` lines under it");
   check_error([&] { root.at("s").items(); }, "t.yaml:1:4", "`s` is a single value, where a list is expected",
               "write one item a line, each after `- `");
   check_error([&] { root.at("l").keys(); }, "t.yaml:2:4", "`l` is a list, where a mapping is expected",

@@ -16,9 +16,9 @@ const std::string form = "write --set key.subkey=value; items of a list are coun
 }  // namespace
 
 TEST_CASE("overrides replace, create and index") {
-  const Node root = parse(text, {"a.b=5", "paths.0.length=7", "paths[1].length=8", "list[2]=9", "x.y.z=true",
-                                 "nothing.k=v", "a.b=6"})
-                        .root();
+  const Node root =
+      parse(text, {"a.b=5", "paths.0.length=7", "paths[1].length=8", "list[2]=9", "x.y.z=true", "nothing.k=v", "a.b=6"})
+          .root();
   CHECK(root.at("a").get_int("b") == 6);  // the later one
   CHECK(root.at("a").get_string("c") == "x");
   CHECK(root.at("paths").items()[0].get_int("length") == 7);
@@ -54,8 +54,7 @@ TEST_CASE("null takes a key out") {
 TEST_CASE("malformed overrides are named") {
   check_usage("a.b", "an override without `=`", form);
   check_usage("", "an override without `=`", form);
-  for (const char* path :
-       {"", ".a", "a..b", "a.", "a[", "a[]", "a[x]", "a[1", "a]b", "a[1]b", "[0]", "a b"}) {
+  for (const char* path : {"", ".a", "a..b", "a.", "a[", "a[]", "a[x]", "a[1", "a]b", "a[1]b", "[0]", "a b"}) {
     CAPTURE(path);
     const std::string whole = std::string(path) + "=1";
     const Error error = error_of([&] { parse(text, {whole}); });
@@ -64,8 +63,8 @@ TEST_CASE("malformed overrides are named") {
     CHECK(error.message() == "`" + std::string(path) + "` is not a path of keys");
     CHECK(error.hint() == form);
   }
-  for (const char* value : {"[1", "{a: 1", "\"x", "*x", "&x 1", "!t 1", "a\n---\nb", "[1] 2", "{a: 1, a: 2}",
-                            "<<: 1", "@x", "\xff"}) {
+  for (const char* value :
+       {"[1", "{a: 1", "\"x", "*x", "&x 1", "!t 1", "a\n---\nb", "[1] 2", "{a: 1, a: 2}", "<<: 1", "@x", "\xff"}) {
     CAPTURE(value);
     const std::string whole = std::string("a=") + value;
     const Error error = error_of([&] { parse(text, {whole}); });
@@ -81,8 +80,7 @@ TEST_CASE("keys of overrides are held to the rules of keys in files") {
 }
 
 TEST_CASE("paths that lead nowhere") {
-  check_usage("paths.2.length=1", "`paths` has no item 2",
-              "it has 2 items, counted from 0: write an index up to 1");
+  check_usage("paths.2.length=1", "`paths` has no item 2", "it has 2 items, counted from 0: write an index up to 1");
   check_usage("paths[99999999999999999999]=1", "`paths` has no item 99999999999999999999",
               "it has 2 items, counted from 0: write an index up to 1");
   check_usage("empty.0=1", "`empty` has no item 0", "the list is empty: set it as a whole, as in key=[a, b]");

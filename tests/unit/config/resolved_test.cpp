@@ -135,8 +135,7 @@ TEST_CASE("what was written plainly and read as a text stays plain") {
 }
 
 TEST_CASE("doubles read back exactly") {
-  for (const double value :
-       {0.1, 1.0 / 3.0, 1e-300, 1.7976931348623157e308, -2.5, 0.0, -0.0, 5e-324, 123456789.123}) {
+  for (const double value : {0.1, 1.0 / 3.0, 1e-300, 1.7976931348623157e308, -2.5, 0.0, -0.0, 5e-324, 123456789.123}) {
     const auto read = [&](const Node& root) { CHECK(root.get_double("d", value) == value); };
     CHECK(parse(stable("{}", read)).root().get_double("d") == value);
   }
@@ -165,13 +164,11 @@ TEST_CASE("lists in lists, empty items and null items") {
       if (row.is_sequence()) row.items();
     }
   };
-  CHECK(stable("grid: [[1, a], [], {}, 5, ~]\n", read) ==
-        "grid:\n  - [1, a]\n  - []\n  - {}\n  - 5\n  - ~\n");
+  CHECK(stable("grid: [[1, a], [], {}, 5, ~]\n", read) == "grid:\n  - [1, a]\n  - []\n  - {}\n  - 5\n  - ~\n");
 }
 
 TEST_CASE("an override resolves like a line of the file") {
   const Config set = parse("name: a\n", {"bench.repetitions=7", "paths=[{type: spec}]", "name=b: c"});
   read_run(set.root());
-  CHECK(set.resolved_yaml() ==
-        stable("name: \"b: c\"\nbench: {repetitions: 7}\npaths: [{type: spec}]\n", read_run));
+  CHECK(set.resolved_yaml() == stable("name: \"b: c\"\nbench: {repetitions: 7}\npaths: [{type: spec}]\n", read_run));
 }

@@ -54,14 +54,13 @@ TEST_CASE("what is no integer is refused with the reason") {
 }
 
 TEST_CASE("each kind of wrong value says where it stands and what to write") {
-  check_error([] { int_of("\"4\""); }, "t.yaml:1:4",
-              "`a` is the quoted text `4`, where a whole number is expected", "write it without quotes");
+  check_error([] { int_of("\"4\""); }, "t.yaml:1:4", "`a` is the quoted text `4`, where a whole number is expected",
+              "write it without quotes");
   check_error([] { int_of("[4]"); }, "t.yaml:1:4", "`a` is a list, where a whole number is expected",
               "write one whole number");
   check_error([] { int_of("{b: 4}"); }, "t.yaml:1:4", "`a` is a mapping, where a whole number is expected",
               "write one whole number");
-  check_error([] { int_of(""); }, "t.yaml:1:1", "`a` has no value",
-              "write a whole number, or remove the line");
+  check_error([] { int_of(""); }, "t.yaml:1:1", "`a` has no value", "write a whole number, or remove the line");
   check_error([] { parse("m:\n  ü: x\n  n: {p: [1, 2, y]}\n").root().at("m").at("n").get_ints("p", {}); },
               "t.yaml:3:17", "`m.n.p[2]` is `y`, not a whole number", "write a whole number, for example 4");
 }
@@ -72,8 +71,8 @@ TEST_CASE("numbers are finite decimals") {
   CHECK(double_of("+.5") == 0.5);
   CHECK(double_of("3") == 3.0);
   CHECK(double_of("1.") == 1.0);
-  for (const std::string scalar : {".nan", ".inf", "-.inf", "nan", "inf", "-inf", "infinity", "1e999", "0x10",
-                                   "1,5", "5%", "", "1.2.3", "+-1", "--1", "-", "+", "e", "."}) {
+  for (const std::string scalar : {".nan", ".inf", "-.inf", "nan", "inf", "-inf", "infinity", "1e999", "0x10", "1,5",
+                                   "5%", "", "1.2.3", "+-1", "--1", "-", "+", "e", "."}) {
     CAPTURE(scalar);
     const Error error = error_of([&] { double_of(scalar); });
     CHECK(error.where().substr(0, 9) == "t.yaml:1:");
@@ -90,8 +89,7 @@ TEST_CASE("truth values are true and false alone") {
     CAPTURE(scalar);
     CHECK(error_of([&] { bool_of(scalar); }).where() == "t.yaml:1:4");
   }
-  check_error([] { bool_of("no"); }, "t.yaml:1:4", "`a` is `no`, neither true nor false",
-              "write true or false");
+  check_error([] { bool_of("no"); }, "t.yaml:1:4", "`a` is `no`, neither true nor false", "write true or false");
 }
 
 TEST_CASE("bounds are inclusive and named") {
@@ -110,8 +108,7 @@ TEST_CASE("bounds are inclusive and named") {
 }
 
 TEST_CASE("texts are read as written") {
-  const Node root =
-      parse("a: hello world\nb: \"x\\ty\"\nc: 007\nd: 'it''s'\ne: |\n  two\n  lines\nf: \"\"\n").root();
+  const Node root = parse("a: hello world\nb: \"x\\ty\"\nc: 007\nd: 'it''s'\ne: |\n  two\n  lines\nf: \"\"\n").root();
   CHECK(root.get_string("a") == "hello world");
   CHECK(root.get_string("b") == "x\ty");
   CHECK(root.get_string("c") == "007");
@@ -120,8 +117,8 @@ TEST_CASE("texts are read as written") {
   CHECK(root.get_string("f", "fallback").empty());
   check_error([] { parse("a:\n").root().get_string("a", "x"); }, "t.yaml:1:1", "`a` has no value",
               "write a text (\"\" for an empty one), or remove the line");
-  check_error([] { parse("a: [x]\n").root().get_string("a"); }, "t.yaml:1:4",
-              "`a` is a list, where a text is expected", "write one text");
+  check_error([] { parse("a: [x]\n").root().get_string("a"); }, "t.yaml:1:4", "`a` is a list, where a text is expected",
+              "write one text");
 }
 
 TEST_CASE("a choice lists what is possible and guesses") {
@@ -131,8 +128,7 @@ TEST_CASE("a choice lists what is possible and guesses") {
   CHECK(choice("policy: svip") == "svip");
   CHECK(choice("{}") == "constant");
   check_error([&] { choice("policy: hueristic"); }, "t.yaml:1:9",
-              "`policy` is `hueristic`, which is none of constant, heuristic, svip",
-              "did you mean `heuristic`?");
+              "`policy` is `hueristic`, which is none of constant, heuristic, svip", "did you mean `heuristic`?");
   check_error([&] { choice("policy: zzz"); }, "t.yaml:1:9",
               "`policy` is `zzz`, which is none of constant, heuristic, svip", "choose one of them");
 }

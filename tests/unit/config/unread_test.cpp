@@ -17,8 +17,8 @@ void read_all(const Config& config) {
   }
 }
 
-void check_unknown(const std::string& text, const std::string& where, const std::string& key,
-                   const std::string& hint, const std::vector<std::string>& overrides = {}) {
+void check_unknown(const std::string& text, const std::string& where, const std::string& key, const std::string& hint,
+                   const std::vector<std::string>& overrides = {}) {
   const Config config = parse(text, overrides);
   read_all(config);
   check_error([&] { config.reject_unread(); }, where, "unknown key `" + key + "`", hint);
@@ -36,10 +36,9 @@ TEST_CASE("a misspelt key is found where it stands") {
   check_unknown("nmae: a", "t.yaml:1:1", "nmae", "did you mean `name`?");
   check_unknown("name: a\npaths:\n- length: 1\n- {type: b, lenght: 4}\n", "t.yaml:4:13", "paths[1].lenght",
                 "did you mean `length`?");
-  check_unknown("ä: 1\nsampling: {\"é\": 1, temprature: 2}\n", "t.yaml:1:1", "ä",
-                "known here: name, paths, sampling");
-  check_unknown("sampling: {temperature: 1, \"é\": 2}\n", "t.yaml:1:28", "sampling.é",
-                "known here: temperature", {"name=x"});
+  check_unknown("ä: 1\nsampling: {\"é\": 1, temprature: 2}\n", "t.yaml:1:1", "ä", "known here: name, paths, sampling");
+  check_unknown("sampling: {temperature: 1, \"é\": 2}\n", "t.yaml:1:28", "sampling.é", "known here: temperature",
+                {"name=x"});
 }
 
 TEST_CASE("a key at the wrong level is told its level") {
@@ -52,12 +51,12 @@ TEST_CASE("a key at the wrong level is told its level") {
 }
 
 TEST_CASE("an override that nobody reads is named as it was given") {
-  check_unknown("name: a", "--set sampling.temprature=1", "sampling.temprature",
-                "did you mean `temperature`?", {"name=b", "sampling.temprature=1"});
+  check_unknown("name: a", "--set sampling.temprature=1", "sampling.temprature", "did you mean `temperature`?",
+                {"name=b", "sampling.temprature=1"});
   check_unknown("name: a", "--set smapling.temperature=1", "smapling", "did you mean `sampling`?",
                 {"smapling.temperature=1"});
-  check_unknown("paths: [{length: 1}]", "--set paths[0].lenght=1", "paths[0].lenght",
-                "did you mean `length`?", {"paths[0].lenght=1"});
+  check_unknown("paths: [{length: 1}]", "--set paths[0].lenght=1", "paths[0].lenght", "did you mean `length`?",
+                {"paths[0].lenght=1"});
 }
 
 TEST_CASE("an unread key under something that was read") {

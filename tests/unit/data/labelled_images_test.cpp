@@ -63,8 +63,12 @@ TEST_CASE("IDX images and labels") {
   CHECK(read.image(1)[0] == doctest::Approx(12 % 7 / 255.0));
   CHECK(refusal([&] { parse_idx(idx({30}, 30), "labels", images, "images"); }).find("IDX") != std::string::npos);
   CHECK(refusal([&] { parse_idx(images, "images", idx({3}, 3), "labels"); }) == "3 labels for 2 images");
-  CHECK(refusal([&] { parse_idx(idx({2, 3, 4}, 23), "images", labels, "labels"); }) == "23 bytes of data instead of 24");
-  CHECK(refusal([&] { parse_idx(idx({2, -3, 4}, 24), "images", labels, "labels"); }).find("dimension 1") != std::string::npos);
+  CHECK(refusal([&] {
+          parse_idx(idx({2, 3, 4}, 23), "images", labels, "labels");
+        }) == "23 bytes of data instead of 24");
+  CHECK(refusal([&] {
+          parse_idx(idx({2, -3, 4}, 24), "images", labels, "labels");
+        }).find("dimension 1") != std::string::npos);
   CHECK(refusal([&] { parse_idx("\0\0", "images", labels, "labels"); }).find("shorter") != std::string::npos);
 }
 

@@ -43,7 +43,8 @@ TEST_CASE("bad programs are one clear error each") {
   for (const std::string source :
        {"x = ", "x = y", "x = 1 / 0", "print(1 // 0)", "print(1 % 0)", "x == 1", "if 1 > 0:\nprint(1)", "  x = 1",
         "x = 1\n  y = 2", "for i in range(2)\n  x = 1", "print(1", "print(1) 2", "1 = x", "x = 99999999999999999999",
-        "x = 9223372036854775807 + 1", "else:\n  x = 1", "while 1:\n  x = 1", "for i in range(100000):\n  x = i", "x = $"}) {
+        "x = 9223372036854775807 + 1", "else:\n  x = 1", "while 1:\n  x = 1", "for i in range(100000):\n  x = i",
+        "x = $"}) {
     CAPTURE(source);
     CHECK_THROWS_AS(run_program(source), Error);
   }

@@ -41,7 +41,9 @@ inline std::vector<int> numbers(const std::string& text) {
   return list;
 }
 
-inline bool has(const std::string& text, const std::string& part) { return text.find(part) != std::string::npos; }
+inline bool has(const std::string& text, const std::string& part) {
+  return text.find(part) != std::string::npos;
+}
 
 inline std::string running_total(const std::string& question) {
   const auto list = sentences(question);
@@ -117,7 +119,8 @@ inline std::string coin(const std::string& question) {
 }
 
 inline std::string calendar(const std::string& question) {
-  static const std::vector<std::string> days{"Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday"};
+  static const std::vector<std::string> days{"Monday", "Tuesday",  "Wednesday", "Thursday",
+                                             "Friday", "Saturday", "Sunday"};
   static const std::vector<std::string> months{"January", "February", "March",     "April",   "May",      "June",
                                                "July",    "August",   "September", "October", "November", "December"};
   const bool week = has(question, "which day");
@@ -139,10 +142,11 @@ inline std::string calendar(const std::string& question) {
 
 inline std::string census(const std::string& question) {
   static const std::map<std::string, std::string> kind{
-      {"dog", "mammal"},  {"cat", "mammal"},   {"horse", "mammal"}, {"bat", "mammal"},    {"whale", "mammal"}, {"eagle", "bird"},
-      {"duck", "bird"},   {"penguin", "bird"}, {"robin", "bird"},   {"shark", "fish"},    {"salmon", "fish"},  {"bee", "insect"},
-      {"ant", "insect"},  {"moth", "insect"},  {"oak", "plant"},    {"rose", "plant"},    {"fern", "plant"},   {"car", "vehicle"},
-      {"bus", "vehicle"}, {"plane", "vehicle"}, {"bicycle", "vehicle"}, {"hammer", "tool"}, {"saw", "tool"},   {"spoon", "tool"}};
+      {"dog", "mammal"},      {"cat", "mammal"},  {"horse", "mammal"}, {"bat", "mammal"},  {"whale", "mammal"},
+      {"eagle", "bird"},      {"duck", "bird"},   {"penguin", "bird"}, {"robin", "bird"},  {"shark", "fish"},
+      {"salmon", "fish"},     {"bee", "insect"},  {"ant", "insect"},   {"moth", "insect"}, {"oak", "plant"},
+      {"rose", "plant"},      {"fern", "plant"},  {"car", "vehicle"},  {"bus", "vehicle"}, {"plane", "vehicle"},
+      {"bicycle", "vehicle"}, {"hammer", "tool"}, {"saw", "tool"},     {"spoon", "tool"}};
   static const std::set<std::string> wings{"bat", "eagle", "duck", "penguin", "robin", "bee", "moth", "plane"};
   static const std::set<std::string> swim{"dog", "horse", "whale", "duck", "penguin", "shark", "salmon"};
   const std::size_t colon = question.find(':');

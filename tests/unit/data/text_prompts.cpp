@@ -58,7 +58,9 @@ Outcome answering(const std::string& text) {
 }  // namespace
 
 TEST_CASE("plain lines: one prompt each, blank lines left out") {
-  const TempFile file("lines.txt", "\xef\xbb\xbf" "first\r\n\n  second one\nthird");
+  const TempFile file("lines.txt",
+                      "\xef\xbb\xbf"
+                      "first\r\n\n  second one\nthird");
   const TextPromptTask task(options_for(file));
   REQUIRE(task.size() == 3);
   CHECK(std::any_cast<TextInput>(task.sample(0).input).prompt == "first");
@@ -82,13 +84,20 @@ TEST_CASE("GSM8K records are recognised and scored by the final number") {
 }
 
 TEST_CASE("the shapes of the other question sets") {
-  const TempFile file("mixed.jsonl",
-                      R"({"question_id": 82, "category": "writing", "turns": ["Write.", "More."]})" "\n"
-                      R"({"task_id": "HumanEval/0", "prompt": "def f():\n", "entry_point": "f", "test": ""})" "\n"
-                      R"({"sQuestion": " How many? ", "lSolutions": [39.0], "iIndex": 4})" "\n"
-                      R"({"question": "Which?", "options": ["A)1", "B)2"], "correct": "B"})" "\n"
-                      R"({"answerKey": "A", "id": "x", "question": {"stem": "Where?", "choices": [{"label": "A", "text": "bank"}]}})" "\n"
-                      R"({"input": "Frost?", "target_scores": {"No": 0, "Yes": 1}})" "\n");
+  const TempFile file(
+      "mixed.jsonl",
+      R"({"question_id": 82, "category": "writing", "turns": ["Write.", "More."]})"
+      "\n"
+      R"({"task_id": "HumanEval/0", "prompt": "def f():\n", "entry_point": "f", "test": ""})"
+      "\n"
+      R"({"sQuestion": " How many? ", "lSolutions": [39.0], "iIndex": 4})"
+      "\n"
+      R"({"question": "Which?", "options": ["A)1", "B)2"], "correct": "B"})"
+      "\n"
+      R"({"answerKey": "A", "id": "x", "question": {"stem": "Where?", "choices": [{"label": "A", "text": "bank"}]}})"
+      "\n"
+      R"({"input": "Frost?", "target_scores": {"No": 0, "Yes": 1}})"
+      "\n");
   const auto records = read_prompts(options_for(file));
   REQUIRE(records.size() == 6);
   CHECK(records[0].prompt == "Write.");
@@ -129,7 +138,9 @@ TEST_CASE("stories give their openings") {
 }
 
 TEST_CASE("JSON lines with the user's own fields") {
-  const TempFile file("own.jsonl", R"({"a": {"text": ["hello", "x"]}, "n": 4})" "\n\n" R"({"a": {"text": ["bye"]}, "n": 5})");
+  const TempFile file("own.jsonl", R"({"a": {"text": ["hello", "x"]}, "n": 4})"
+                                   "\n\n"
+                                   R"({"a": {"text": ["bye"]}, "n": 5})");
   PromptOptions options = options_for(file);
   options.format = "jsonl";
   options.prompt_field = "a.text.0";

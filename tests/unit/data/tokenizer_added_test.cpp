@@ -63,12 +63,9 @@ TEST_CASE("post-processors put tokens around the text") {
   const json table{{"<s>", {{"id", "<s>"}, {"ids", {300}}, {"tokens", {"<s>"}}}},
                    {"</s>", {{"id", "</s>"}, {"ids", {301, 301}}, {"tokens", {"</s>", "</s>"}}}}};
   const json text{{"Sequence", {{"id", "A"}, {"type_id", 0}}}};
-  const auto special = [](const char* name) {
-    return json{{"SpecialToken", {{"id", name}, {"type_id", 0}}}};
-  };
-  json processor{{"type", "TemplateProcessing"},
-                 {"single", {special("<s>"), text, special("</s>")}},
-                 {"special_tokens", table}};
+  const auto special = [](const char* name) { return json{{"SpecialToken", {{"id", name}, {"type_id", 0}}}}; };
+  json processor{
+      {"type", "TemplateProcessing"}, {"single", {special("<s>"), text, special("</s>")}}, {"special_tokens", table}};
   file["post_processor"] = processor;
   CHECK(make(file)->encode("a", true) == Ids{300, 'a', 301, 301});
   CHECK(make(file)->encode("a", false) == Ids{'a'});
@@ -96,8 +93,7 @@ TEST_CASE("ids must agree with the vocabulary") {
   CHECK(refused(json::array({added(258, "hell")})) == "");
   CHECK(mentions(refused(json::array({added(300, "hell")})), "in the vocabulary it has 258"));
   CHECK(mentions(refused(json::array({added(258, "other")})), "of the token 'hell'"));
-  CHECK(mentions(refused(json::array({added(300, "x y"), added(300, "z z")})),
-                 "two added tokens have the id 300"));
+  CHECK(mentions(refused(json::array({added(300, "x y"), added(300, "z z")})), "two added tokens have the id 300"));
   CHECK(mentions(refused(json::array({added(300, "x y"), added(301, "x y")})), "occurs twice"));
   CHECK(mentions(refused(json::array({added(300, "")})), "is empty"));
   CHECK(mentions(refused(json::array({added(-1, "x y")})), "count"));

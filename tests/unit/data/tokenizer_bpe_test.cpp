@@ -85,8 +85,7 @@ TEST_CASE("the queue merges as the definition does") {
       for (std::size_t i = 0; i + 1 < word.size(); ++i) {
         const auto found = merges.find({word[i], word[i + 1]});
         if (found == merges.end()) continue;
-        if (best == word.size() || found->second.first < merges.at({word[best], word[best + 1]}).first)
-          best = i;
+        if (best == word.size() || found->second.first < merges.at({word[best], word[best + 1]}).first) best = i;
       }
       if (best == word.size()) break;
       word[best] = merges.at({word[best], word[best + 1]}).second;

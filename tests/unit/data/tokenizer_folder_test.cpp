@@ -13,8 +13,7 @@ namespace {
 
 class Folder {
  public:
-  Folder()
-      : path_(std::filesystem::temp_directory_path() / ("dynexec-tokenizer-" + std::to_string(::getpid()))) {
+  Folder() : path_(std::filesystem::temp_directory_path() / ("dynexec-tokenizer-" + std::to_string(::getpid()))) {
     std::filesystem::create_directories(path_);
   }
   ~Folder() { std::filesystem::remove_all(path_); }
@@ -45,8 +44,7 @@ TEST_CASE("the files beside tokenizer.json add tokens and mark special ones") {
   const Folder folder;
   folder.write("tokenizer.json", byte_level_file());
   CHECK(folder.load()->encode("<x>", false) == Ids{'<', 'x', '>'});
-  folder.write("tokenizer_config.json",
-               {{"added_tokens_decoder", {{"300", {{"content", "<x>"}, {"special", true}}}}}});
+  folder.write("tokenizer_config.json", {{"added_tokens_decoder", {{"300", {{"content", "<x>"}, {"special", true}}}}}});
   CHECK(folder.load()->encode("<x>", false) == Ids{300});
   CHECK(folder.load()->decode(Ids{300, 'a'}, true) == "a");
   folder.write("special_tokens_map.json",

@@ -42,8 +42,7 @@ json split(const char* behavior, bool invert = false) {
 TEST_CASE("normalizers") {
   CHECK(normalized({{"type", "Prepend"}, {"prepend", "▁"}}, "a") == "▁a");
   CHECK(normalized({{"type", "Prepend"}, {"prepend", "▁"}}, "") == "");
-  CHECK(normalized({{"type", "Replace"}, {"pattern", {{"String", " "}}}, {"content", "▁"}}, " a  b") ==
-        "▁a▁▁b");
+  CHECK(normalized({{"type", "Replace"}, {"pattern", {{"String", " "}}}, {"content", "▁"}}, " a  b") == "▁a▁▁b");
   CHECK(normalized({{"type", "Replace"}, {"pattern", {{"Regex", "a+"}}}, {"content", "x"}}, "baac") == "bxc");
   CHECK(normalized({{"type", "NFC"}}, "e\u0301 \u212b") == "\u00e9 \u00c5");
   CHECK(normalized({{"type", "NFD"}}, "\u00e9") == "e\u0301");
@@ -61,8 +60,7 @@ TEST_CASE("normalizers") {
 TEST_CASE("nested replacements cannot fill the memory") {
   json parts = json::array();
   for (int i = 0; i < 8; ++i) {
-    parts.push_back(
-        {{"type", "Replace"}, {"pattern", {{"String", "a"}}}, {"content", std::string(20'000, 'a')}});
+    parts.push_back({{"type", "Replace"}, {"pattern", {{"String", "a"}}}, {"content", std::string(20'000, 'a')}});
   }
   std::string text = "a";
   bool at_start = true;
@@ -84,8 +82,7 @@ TEST_CASE("split behaviours") {
 TEST_CASE("pre-tokenizers") {
   const json bytes{{"type", "ByteLevel"}, {"add_prefix_space", true}};
   CHECK(words(bytes, "it's 12  b") == Words{"Ġit", "'s", "Ġ12", "Ġ", "Ġb"});
-  CHECK(words({{"type", "ByteLevel"}, {"add_prefix_space", false}, {"use_regex", false}}, "a b") ==
-        Words{"aĠb"});
+  CHECK(words({{"type", "ByteLevel"}, {"add_prefix_space", false}, {"use_regex", false}}, "a b") == Words{"aĠb"});
   CHECK(words({{"type", "Digits"}, {"individual_digits", true}}, "a12b") == Words{"a", "1", "2", "b"});
   CHECK(words({{"type", "Digits"}}, "a12b") == Words{"a", "12", "b"});
   CHECK(words({{"type", "Punctuation"}}, "a,.b") == Words{"a", ",", ".", "b"});
@@ -104,23 +101,20 @@ TEST_CASE("visible spaces") {
   CHECK(words(metaspace("first"), "a b", false) == Words{"a", "▁b"});
   CHECK(words(metaspace("first"), "a", true) == Words{"▁a"});
   CHECK(words(metaspace("never", false), "a b") == Words{"a▁b"});
-  CHECK(words({{"type", "Metaspace"}, {"replacement", "_"}, {"add_prefix_space", false}}, "a b") ==
-        Words{"a", "_b"});
+  CHECK(words({{"type", "Metaspace"}, {"replacement", "_"}, {"add_prefix_space", false}}, "a b") == Words{"a", "_b"});
 }
 
 TEST_CASE("decoders") {
   CHECK(decoded({{"type", "ByteLevel"}}, {"Ġa", "Ã", "©", "日本"}) == " aé日本");
-  CHECK(decoded({{"type", "Replace"}, {"pattern", {{"String", "▁"}}}, {"content", " "}}, {"▁a", "b▁"}) ==
-        " ab ");
+  CHECK(decoded({{"type", "Replace"}, {"pattern", {{"String", "▁"}}}, {"content", " "}}, {"▁a", "b▁"}) == " ab ");
   CHECK(decoded({{"type", "ByteFallback"}}, {"a", "<0xC3>", "<0xA9>", "b"}) == "aéb");
   CHECK(decoded({{"type", "ByteFallback"}}, {"<0xC3>", "b", "<0xZZ>"}) == "\ufffdb<0xZZ>");
   CHECK(decoded({{"type", "Strip"}, {"content", " "}, {"start", 1}, {"stop", 2}}, {"  a   ", " "}) == " a ");
   CHECK(decoded({{"type", "Metaspace"}, {"replacement", "▁"}}, {"▁a", "▁b"}) == "a b");
   CHECK(decoded({{"type", "Metaspace"}, {"prepend_scheme", "never"}}, {"▁a", "▁b"}) == " a b");
   CHECK(decoded({{"type", "BPEDecoder"}}, {"a", "b</w>", "c</w>"}) == "ab c");
-  const json parts{{{"type", "ByteFallback"}},
-                   {{"type", "Fuse"}},
-                   {{"type", "Strip"}, {"content", " "}, {"start", 1}, {"stop", 0}}};
+  const json parts{
+      {{"type", "ByteFallback"}}, {{"type", "Fuse"}}, {{"type", "Strip"}, {"content", " "}, {"start", 1}, {"stop", 0}}};
   CHECK(decoded({{"type", "Sequence"}, {"decoders", parts}}, {"<0x20>", " a"}) == " a");
 }
 
@@ -131,15 +125,13 @@ TEST_CASE("parts that are not supported are named") {
     return refusal(file);
   };
   CHECK(mentions(with("normalizer", {{"type", "Precompiled"}}), "normalizer Precompiled is not supported"));
-  CHECK(mentions(with("pre_tokenizer", {{"type", "UnicodeScripts"}}),
-                 "pre-tokenizer UnicodeScripts is not supported"));
+  CHECK(mentions(with("pre_tokenizer", {{"type", "UnicodeScripts"}}), "pre-tokenizer UnicodeScripts is not supported"));
   CHECK(mentions(with("decoder", {{"type", "CTC"}}), "decoder CTC is not supported"));
   CHECK(mentions(with("post_processor", {{"type", "Foo"}}), "post-processor Foo is not supported"));
   const json nested{{"type", "Sequence"}, {"pretokenizers", {{{"type", "Foo"}}}}};
   CHECK(mentions(with("pre_tokenizer", nested), "pre-tokenizer Foo is not supported"));
-  CHECK(mentions(
-      with("pre_tokenizer", {{"type", "Split"}, {"pattern", {{"Regex", "("}}}, {"behavior", "Isolated"}}),
-      "unclosed group"));
+  CHECK(mentions(with("pre_tokenizer", {{"type", "Split"}, {"pattern", {{"Regex", "("}}}, {"behavior", "Isolated"}}),
+                 "unclosed group"));
   CHECK(mentions(with("pre_tokenizer", split("Sideways")), "Sideways"));
   CHECK(mentions(with("pre_tokenizer", {{"type", "Metaspace"}, {"replacement", "ab"}}), "one character"));
   CHECK(mentions(with("pre_tokenizer", {{"type", "Metaspace"}, {"prepend_scheme", "x"}}), "prepend_scheme"));

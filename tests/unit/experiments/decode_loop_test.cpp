@@ -43,8 +43,7 @@ CostTable flat_costs() {
   return costs;
 }
 
-std::unique_ptr<LengthPolicy> policy_of(const std::string& name, const CostTable& costs,
-                                        const AcceptanceCurve& curve) {
+std::unique_ptr<LengthPolicy> policy_of(const std::string& name, const CostTable& costs, const AcceptanceCurve& curve) {
   PolicyOptions options{.name = name, .length = 3, .max_length = 6, .threshold = name == "svip" ? 0.3 : 0.5};
   if (name == "cost_aware") return make_cost_aware_policy(options, costs, curve);
   return make_policy(options);
@@ -113,7 +112,8 @@ TEST_CASE("the length budget and the cache's capacity are kept exactly") {
 }
 
 TEST_CASE("sampling keeps the joint distribution of the first three tokens") {
-  // Chi-square against exact enumeration; each test's false-alarm rate is 1e-4, so all of them together stay below 0.3 %.
+  // Chi-square against exact enumeration; each test's false-alarm rate is 1e-4, so all of them together stay below 0.3
+  // %.
   const Pair pair({.vocab = 5, .seed = 6, .scale = 0.45}, {.vocab = 5, .layers = 1, .seed = 8, .scale = 0.45});
   const std::vector<std::int32_t> prompt{1, 3, 1};
   const SamplingOptions settings[] = {{.temperature = 1},
@@ -143,8 +143,8 @@ TEST_CASE("sampling keeps the joint distribution of the first three tokens") {
     for (const Kind kind : {Kind::model, Kind::self, Kind::lookup})
       for (const char* name : {"constant", "cost_aware"}) {
         const CostTable costs = flat_costs();
-        const AcceptanceCurve curve = AcceptanceCurve::fit(
-            std::vector<AcceptanceCurve::Observation>(30, {.signal = 0.5, .accepted = true}));
+        const AcceptanceCurve curve =
+            AcceptanceCurve::fit(std::vector<AcceptanceCurve::Observation>(30, {.signal = 0.5, .accepted = true}));
         DecodeLoop loop(pair.target, pair.drafter(kind), policy_of(name, costs, curve), options);
         constexpr int kRuns = 12000;
         std::map<std::vector<std::int32_t>, int> counts;
@@ -212,8 +212,8 @@ TEST_CASE("calibration fills the cost table and the acceptance curve") {
   const Pair pair({.vocab = 11, .layers = 3, .seed = 2}, {.vocab = 11, .layers = 1, .seed = 2});
   const GenerationOptions options{.sampling = {}, .max_new_tokens = 30};
   const std::vector<std::vector<std::int32_t>> prompts{{1, 2, 3}, {4, 5, 6}};
-  const Calibration calibration = calibrate(pair.target, pair.drafter(Kind::model), options, prompts,
-                                            {.max_length = 4, .budget_ms = 20});
+  const Calibration calibration =
+      calibrate(pair.target, pair.drafter(Kind::model), options, prompts, {.max_length = 4, .budget_ms = 20});
   CHECK(calibration.costs.verify_ms.size() == 5);
   CHECK(calibration.costs.decode_ms > 0);
   CHECK(calibration.costs.draft_ms > 0);

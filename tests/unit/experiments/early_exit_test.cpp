@@ -3,8 +3,8 @@
 #include <cmath>
 #include <map>
 
-#include "config/node.hpp"
 #include "base/error.hpp"
+#include "config/node.hpp"
 #include "data/image_task.hpp"
 #include "experiments/early_exit/path.hpp"
 #include "measure/statistics.hpp"
@@ -53,8 +53,12 @@ class Scripted : public MultiExit {
   std::vector<float> logits_;
 };
 
-std::any input(int index) { return ImageInput{.pixels = {}, .label = index}; }
-Sample sample(std::size_t index) { return {index, "s", "", input(static_cast<int>(index))}; }
+std::any input(int index) {
+  return ImageInput{.pixels = {}, .label = index};
+}
+Sample sample(std::size_t index) {
+  return {index, "s", "", input(static_cast<int>(index))};
+}
 
 // Never sure; sure at exit 1; agrees from exit 1 on; wavers, with two votes for class 2.
 std::vector<std::vector<Scripted::Answer>> script() {
@@ -64,7 +68,9 @@ std::vector<std::vector<Scripted::Answer>> script() {
           {{2, 1}, {0, 1}, {2, 1}, {1, 1}, {1, 9}}};
 }
 
-Node config_node(const std::string& yaml) { return Config::parse(yaml, "test.yaml", {}).root(); }
+Node config_node(const std::string& yaml) {
+  return Config::parse(yaml, "test.yaml", {}).root();
+}
 
 PathOptions rule_options(const std::string& name, double threshold, std::int64_t patience = 2) {
   PathOptions options{.node = config_node("a: 1")};
@@ -92,7 +98,8 @@ TEST_CASE("signals of logits") {
   CHECK(two.label == 1);
   CHECK(two.top == doctest::Approx(0.75));
   CHECK(two.margin == doctest::Approx(0.5));
-  CHECK(two.certainty == doctest::Approx(1 + (0.75 * std::log(0.75) + 0.25 * std::log(0.25)) / std::log(2.0)).epsilon(1e-6));
+  CHECK(two.certainty ==
+        doctest::Approx(1 + (0.75 * std::log(0.75) + 0.25 * std::log(0.25)) / std::log(2.0)).epsilon(1e-6));
   const ExitSignals sure = exit_signals(std::vector<float>{-1000, 1000});
   CHECK(sure.certainty == 1);
   CHECK(sure.margin == 1);
@@ -171,7 +178,8 @@ TEST_CASE("paths: the whole network, fixed exits, and random exits as often as a
 
 TEST_CASE("configs are read, and what is wrong with them is said") {
   const std::string head = "model: {network: m}\npaths:\n  - {name: full, method: full}\n";
-  const Options options = read_options(config_node(head + "  - {name: p, rule: patience, patience: 3, start_exit: 1}\n"));
+  const Options options =
+      read_options(config_node(head + "  - {name: p, rule: patience, patience: 3, start_exit: 1}\n"));
   REQUIRE(options.paths.size() == 2);
   CHECK(options.paths[1].rule.patience == 3);
   CHECK(options.paths[1].describe() == "patience=3 from exit 1");

@@ -73,8 +73,8 @@ TEST_CASE("adaedl asks before drafting and always drafts one token") {
   const auto policy = make_policy({.name = "adaedl", .max_length = 8, .threshold = 0.5, .entropy_weight = 0.2});
   policy->start();
   CHECK(policy->keep(0, {.entropy = 9}));
-  CHECK(policy->keep(1, {.entropy = 1.2}));         // 1 - sqrt(0.24) = 0.510
-  CHECK_FALSE(policy->keep(1, {.entropy = 1.3}));   // 1 - sqrt(0.26) = 0.490
+  CHECK(policy->keep(1, {.entropy = 1.2}));        // 1 - sqrt(0.24) = 0.510
+  CHECK_FALSE(policy->keep(1, {.entropy = 1.3}));  // 1 - sqrt(0.26) = 0.490
 }
 
 TEST_CASE("svip stops after a token whose entropy exceeds 0.6 nats") {

@@ -14,10 +14,9 @@ struct Shape {
 };
 
 constexpr Shape kShapes[] = {
-    {1, 8, 1, 1, 0},      {1, 64, 70, 5, 0},     {3, 16, 64, 1, 0},   {2, 24, 129, 16, 0},
-    {8, 8, 300, 7, 0},    {1, 136, 90, 3, 0},    {4, 32, 257, 33, 0}, {2, 16, 200, 12, 9},
-    {1, 48, 300, 40, 64}, {2, 32, 600, 20, 300}, {5, 20, 513, 2, 65}, {1, 64, 520, 260, 0},
-    {30, 8, 100, 3, 17},  {1, 16, 40, 40, 1},
+    {1, 8, 1, 1, 0},     {1, 64, 70, 5, 0},    {3, 16, 64, 1, 0},   {2, 24, 129, 16, 0},  {8, 8, 300, 7, 0},
+    {1, 136, 90, 3, 0},  {4, 32, 257, 33, 0},  {2, 16, 200, 12, 9}, {1, 48, 300, 40, 64}, {2, 32, 600, 20, 300},
+    {5, 20, 513, 2, 65}, {1, 64, 520, 260, 0}, {30, 8, 100, 3, 17}, {1, 16, 40, 40, 1},
 };
 
 struct Data {
@@ -54,8 +53,7 @@ struct Data {
     for (std::int64_t p = begin; p <= last; ++p) {
       double sum = 0;
       for (std::int64_t d = 0; d < shape.dim; ++d) {
-        sum += static_cast<double>(query[d]) *
-               static_cast<double>(keys[static_cast<std::size_t>(p * shape.dim + d)]);
+        sum += static_cast<double>(query[d]) * static_cast<double>(keys[static_cast<std::size_t>(p * shape.dim + d)]);
       }
       scores.push_back(sum * 0.3);
       top = std::max(top, scores.back());
@@ -63,9 +61,8 @@ struct Data {
     for (double& s : scores) total += s = std::exp(s - top);
     for (std::int64_t p = begin; p <= last; ++p) {
       for (std::int64_t d = 0; d < shape.dim; ++d) {
-        out[static_cast<std::size_t>(d)] +=
-            scores[static_cast<std::size_t>(p - begin)] / total *
-            static_cast<double>(values[static_cast<std::size_t>(p * shape.dim + d)]);
+        out[static_cast<std::size_t>(d)] += scores[static_cast<std::size_t>(p - begin)] / total *
+                                            static_cast<double>(values[static_cast<std::size_t>(p * shape.dim + d)]);
       }
     }
     return out;
@@ -86,8 +83,8 @@ void run(const KvCache& cache, std::int64_t layer, std::int64_t head, const Atte
 TEST_CASE("tiled attention equals the naive form, and a row does not depend on the others") {
   for_each_branch([] {
     for (const Shape& shape : kShapes) {
-      INFO("heads ", shape.heads, " dim ", shape.dim, " length ", shape.length, " rows ", shape.rows,
-           " window ", shape.window);
+      INFO("heads ", shape.heads, " dim ", shape.dim, " length ", shape.length, " rows ", shape.rows, " window ",
+           shape.window);
       const Data data(shape);
       const std::int64_t width = shape.heads * shape.dim;
       std::vector<float> out(static_cast<std::size_t>(shape.rows * width), NAN), alone(out);
@@ -104,8 +101,7 @@ TEST_CASE("tiled attention equals the naive form, and a row does not depend on t
           const std::vector<double> wanted = data.naive(r, h);
           for (std::int64_t d = 0; d < shape.dim; ++d) {
             const auto i = static_cast<std::size_t>(r * width + h * shape.dim + d);
-            worst =
-                std::max(worst, std::abs(static_cast<double>(out[i]) - wanted[static_cast<std::size_t>(d)]));
+            worst = std::max(worst, std::abs(static_cast<double>(out[i]) - wanted[static_cast<std::size_t>(d)]));
           }
         }
       }

@@ -17,9 +17,9 @@ struct Case {
   std::int64_t height, width;
 };
 // Partial panels, tiles wider than one, strides, kernels of 1, 3, 5 and 7, single pixels.
-const Case kCases[] = {{{3, 16, 3, 1, 1}, 32, 32},  {{16, 16, 3, 1, 1}, 8, 9},     {{16, 32, 3, 2, 1}, 16, 16},
-                       {{5, 7, 3, 1, 1}, 6, 6},     {{3, 64, 7, 2, 3}, 30, 30},    {{64, 128, 1, 2, 0}, 9, 9},
-                       {{20, 70, 3, 1, 1}, 1, 1},   {{8, 130, 3, 1, 1}, 3, 100},   {{4, 10, 5, 1, 2}, 12, 7},
+const Case kCases[] = {{{3, 16, 3, 1, 1}, 32, 32},  {{16, 16, 3, 1, 1}, 8, 9},   {{16, 32, 3, 2, 1}, 16, 16},
+                       {{5, 7, 3, 1, 1}, 6, 6},     {{3, 64, 7, 2, 3}, 30, 30},  {{64, 128, 1, 2, 0}, 9, 9},
+                       {{20, 70, 3, 1, 1}, 1, 1},   {{8, 130, 3, 1, 1}, 3, 100}, {{4, 10, 5, 1, 2}, 12, 7},
                        {{32, 64, 3, 1, 0}, 10, 10}, {{16, 48, 3, 2, 1}, 11, 13}};
 
 FeatureMap random_map(std::int64_t height, std::int64_t width, std::int64_t channels, std::int64_t border,
@@ -42,7 +42,8 @@ double convolved(const Case& c, const FeatureMap& in, const std::vector<float>& 
         const std::int64_t row = y * s.stride + v - s.padding, column = x * s.stride + u - s.padding;
         if (row < 0 || column < 0 || row >= c.height || column >= c.width) continue;
         sum += static_cast<double>(in.at(row, column)[i]) *
-               static_cast<double>(weight[static_cast<std::size_t>(((o * s.in_channels + i) * s.kernel + v) * s.kernel + u)]);
+               static_cast<double>(
+                   weight[static_cast<std::size_t>(((o * s.in_channels + i) * s.kernel + v) * s.kernel + u)]);
       }
   return sum;
 }
@@ -70,7 +71,8 @@ TEST_CASE("a convolution equals its definition, with bias, residual and ReLU, fo
       for (std::int64_t y = 0; y < height; ++y)
         for (std::int64_t x = 0; x < width; ++x)
           for (std::int64_t o = 0; o < s.out_channels; ++o) {
-            const double wanted = convolved(c, in, weight, y, x, o) + static_cast<double>(bias[static_cast<std::size_t>(o)]);
+            const double wanted =
+                convolved(c, in, weight, y, x, o) + static_cast<double>(bias[static_cast<std::size_t>(o)]);
             const double with = std::max(0.0, wanted + static_cast<double>(residual.at(y, x)[o]));
             worst = std::max({worst, std::abs(wanted - static_cast<double>(plain.at(y, x)[o])) / (1 + std::abs(wanted)),
                               std::abs(with - static_cast<double>(added.at(y, x)[o])) / (1 + with)});

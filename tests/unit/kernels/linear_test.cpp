@@ -51,8 +51,7 @@ void check_linear(const Linear& linear, std::int64_t rows,
   int different = 0;
   for (std::int64_t r = 0; r < rows; ++r) {
     linear.forward(x.data() + r * in, alone.data(), 1);
-    different +=
-        std::memcmp(alone.data(), y.data() + r * out, static_cast<std::size_t>(out) * sizeof(float)) != 0;
+    different += std::memcmp(alone.data(), y.data() + r * out, static_cast<std::size_t>(out) * sizeof(float)) != 0;
     for (std::int64_t n = 0; n < out; ++n) {
       const double right = wanted(x.data() + r * in, n);
       const double difference = static_cast<double>(y[static_cast<std::size_t>(r * out + n)]) - right;
@@ -77,8 +76,7 @@ TEST_CASE("a product is right, and bitwise the same for a row alone, for 1 to 16
         INFO("in ", size.in, " out ", size.out, " bias ", with_bias);
         for (const std::int64_t rows : {1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 50, 97}) {
           INFO("rows ", rows);
-          check_linear(*linear, rows,
-                       [&](const float* x, std::int64_t n) { return dot(weight, bias, n, x, size.in); });
+          check_linear(*linear, rows, [&](const float* x, std::int64_t n) { return dot(weight, bias, n, x, size.in); });
         }
       }
     }

@@ -48,7 +48,8 @@ TEST_CASE("the exponential at its limits") {
 
 TEST_CASE("sums of every length: exponentials with shift and factor, plain, weighted") {
   for_each_branch([] {
-    for (const std::size_t size : std::initializer_list<std::size_t>{1, 15, 16, 63, 64, 65, 133, 511, 512, 513, 2000, 32001}) {
+    for (const std::size_t size :
+         std::initializer_list<std::size_t>{1, 15, 16, 63, 64, 65, 133, 511, 512, 513, 2000, 32001}) {
       const auto length = static_cast<std::int64_t>(size);
       const std::vector<float> x = random_values(size, 1, 5), w = random_values(size, 2);
       std::vector<float> out(size);
@@ -64,8 +65,7 @@ TEST_CASE("sums of every length: exponentials with shift and factor, plain, weig
       CHECK(kernel_branch().exp_sum(x.data(), length, 4.0f, 0.7f, out.data()) ==
             doctest::Approx(exponentials).epsilon(2e-6));
       CHECK(std::abs(kernel_branch().sum(x.data(), length) - plain) < 1e-6 * scale);
-      CHECK(std::abs(kernel_branch().weighted_sum(w.data(), x.data(), length, 1.5f) - weighted) <
-            1e-6 * scale);
+      CHECK(std::abs(kernel_branch().weighted_sum(w.data(), x.data(), length, 1.5f) - weighted) < 1e-6 * scale);
     }
   });
 }
@@ -74,8 +74,7 @@ TEST_CASE("norms of every length match their definition") {
   for_each_branch([] {
     for (const std::int64_t size : {1, 2, 7, 8, 15, 16, 17, 31, 64, 100, 288, 769}) {
       const auto count = static_cast<std::size_t>(size);
-      const std::vector<float> x = random_values(count, 1, 3), w = random_values(count, 2),
-                               b = random_values(count, 3);
+      const std::vector<float> x = random_values(count, 1, 3), w = random_values(count, 2), b = random_values(count, 3);
       double squares = 0, sum = 0, deviation = 0;
       for (const float v : x) {
         squares += static_cast<double>(v) * static_cast<double>(v);
@@ -93,8 +92,7 @@ TEST_CASE("norms of every length match their definition") {
         const double value = static_cast<double>(x[i]), weight = static_cast<double>(w[i]);
         CHECK(static_cast<double>(rms[i]) ==
               doctest::Approx(value / std::sqrt(squares / n + 1e-5) * weight).epsilon(1e-5));
-        const double normal =
-            (value - mean) / std::sqrt(deviation / n + 1e-5) * weight + static_cast<double>(b[i]);
+        const double normal = (value - mean) / std::sqrt(deviation / n + 1e-5) * weight + static_cast<double>(b[i]);
         CHECK(std::abs(static_cast<double>(layer[i]) - normal) < 2e-5);
       }
     }

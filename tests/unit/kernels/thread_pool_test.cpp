@@ -21,8 +21,7 @@ TEST_CASE("every index is visited exactly once, in ranges of the grain") {
         std::vector<std::atomic<int>> visits(static_cast<std::size_t>(count));
         std::atomic<int> wrong{0};
         pool.split(count, grain, [&](std::int64_t begin, std::int64_t end, int thread) {
-          if (begin % grain != 0 || (end % grain != 0 && end != count) || thread < 0 || thread >= threads)
-            ++wrong;
+          if (begin % grain != 0 || (end % grain != 0 && end != count) || thread < 0 || thread >= threads) ++wrong;
           for (std::int64_t i = begin; i < end; ++i) ++visits[static_cast<std::size_t>(i)];
         });
         CHECK(wrong == 0);

@@ -29,9 +29,7 @@ TEST_CASE("every sample runs through all paths in every repetition, in an order 
     for (std::size_t k = i; k < i + 3; ++k) {
       CHECK(bench.calls[k].sample == bench.calls[i].sample);
       CHECK(bench.calls[k].repetition == bench.calls[i].repetition);
-      CHECK(bench
-                .row(bench.calls[k].path, static_cast<std::int64_t>(bench.calls[k].sample),
-                     bench.calls[k].repetition)
+      CHECK(bench.row(bench.calls[k].path, static_cast<std::int64_t>(bench.calls[k].sample), bench.calls[k].repetition)
                 .order == static_cast<std::int64_t>(k - i));
       order += bench.calls[k].path + " ";
     }
@@ -104,9 +102,7 @@ TEST_CASE("lossless paths are compared with the baseline of the same block, whic
     return std::vector<std::int32_t>{7, static_cast<std::int32_t>(sample.index), 9};
   };
   for (const char* name : {"base", "same"})
-    bench.path(name).script = [&](const Sample& sample, const Streams&) {
-      return text_outcome(tokens(sample));
-    };
+    bench.path(name).script = [&](const Sample& sample, const Streams&) { return text_outcome(tokens(sample)); };
   bench.path("other").script = [&](const Sample& sample, const Streams&) {
     auto mine = tokens(sample);
     if (sample.index == 3) mine[2] = 0;
@@ -283,9 +279,7 @@ TEST_CASE("warm-up is bounded in runs and time, and survives failing samples") {
   Bench failing(5, {"base"});
   failing.options.repetitions = 1;
   failing.options.warmup_max = 8;
-  failing.path("base").script = [&](const Sample&, const Streams&) -> Outcome {
-    throw std::runtime_error("always");
-  };
+  failing.path("base").script = [&](const Sample&, const Streams&) -> Outcome { throw std::runtime_error("always"); };
   CHECK(failing.run().warmup[0].runs == 3);
   CHECK(failing.sink.rows.size() == 5);
 }
@@ -303,8 +297,7 @@ TEST_CASE("a batch is one call, and its rows share the time") {
   bench.run();
   CHECK(bench.sink.rows.size() == 20);
   CHECK(bench.sink.block_sizes == std::vector<std::size_t>{4, 4, 2, 4, 4, 2});
-  CHECK(std::count_if(bench.calls.begin(), bench.calls.end(),
-                      [](const Call& call) { return call.batch == 2; }) == 8);
+  CHECK(std::count_if(bench.calls.begin(), bench.calls.end(), [](const Call& call) { return call.batch == 2; }) == 8);
   CHECK(bench.row("a", 0, 0).latency_ms == Approx(10));  // 20 ms for two
   CHECK(bench.row("a", 4, 1).latency_ms == Approx(10));  // alone in the last block
   CHECK(bench.row("a", 0, 0).tpot_ms == Approx(8));      // (20 - 4) / 2
@@ -321,9 +314,7 @@ TEST_CASE("min_time_s asks for more repetitions") {
   Bench failing(2, {"base"});
   failing.options.repetitions = 2;
   failing.options.min_time_s = 10;
-  failing.path("base").script = [](const Sample&, const Streams&) -> Outcome {
-    throw std::runtime_error("no");
-  };
+  failing.path("base").script = [](const Sample&, const Streams&) -> Outcome { throw std::runtime_error("no"); };
   CHECK(failing.run().repetitions == 2);
 }
 

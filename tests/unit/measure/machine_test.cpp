@@ -113,7 +113,8 @@ TEST_CASE("the environment names the paths that did not warm up") {
   result.warmup = {{.runs = 4, .stable = true, .cv = 0.01, .cpu_share = 1},
                    {.runs = 8, .stable = false, .cv = kMissing, .cpu_share = 1}};
   add_warmup(environment, bench.experiment, result);
-  CHECK(environment["warmup"][0] == nlohmann::json({{"path", "calm"}, {"runs", 4}, {"stable", true}, {"variation", 0.01}}));
+  CHECK(environment["warmup"][0] ==
+        nlohmann::json({{"path", "calm"}, {"runs", 4}, {"stable", true}, {"variation", 0.01}}));
   CHECK(environment["warmup"][1]["stable"] == false);
   CHECK(environment["warmup"][1]["variation"].is_null());
 }

@@ -24,10 +24,9 @@ TEST_CASE("an absent section gives the defaults, and they show in the resolved c
   CHECK(options.threads == 0);
   CHECK(options.bootstrap_resamples >= 2000);
   const std::string resolved = config.resolved_yaml();
-  for (const char* key :
-       {"seed", "repetitions", "min_time_s", "max_time_s", "warmup_min", "warmup_max", "warmup_cv",
-        "bootstrap_resamples", "confidence", "interval", "quality_margin", "threads", "batch_size", "trace",
-        "energy", "disturbed_cpu_share", "disturbed_max_share", "length_low"})
+  for (const char* key : {"seed", "repetitions", "min_time_s", "max_time_s", "warmup_min", "warmup_max", "warmup_cv",
+                          "bootstrap_resamples", "confidence", "interval", "quality_margin", "threads", "batch_size",
+                          "trace", "energy", "disturbed_cpu_share", "disturbed_max_share", "length_low"})
     CHECK_MESSAGE(resolved.find(std::string(key) + ":") != std::string::npos, key);
 }
 
@@ -48,10 +47,9 @@ TEST_CASE("values are read") {
 TEST_CASE("values out of bounds and unknown keys are config errors with a place") {
   for (const char* text :
        {"bench: {repetitions: 0}\n", "bench: {bootstrap_resamples: 100}\n", "bench: {confidence: 1.5}\n",
-        "bench: {threads: many}\n", "bench: {threads: 0}\n", "bench: {threads: 2x}\n",
-        "bench: {interval: bcaa}\n", "bench: {warmup_min: 5, warmup_max: 2}\n", "bench: {max_time_s: -1}\n",
-        "bench: {seed: -1}\n", "bench: {energy: joules}\n", "bench: {length_low: 2}\n",
-        "bench: {repetition: 5}\n"}) {
+        "bench: {threads: many}\n", "bench: {threads: 0}\n", "bench: {threads: 2x}\n", "bench: {interval: bcaa}\n",
+        "bench: {warmup_min: 5, warmup_max: 2}\n", "bench: {max_time_s: -1}\n", "bench: {seed: -1}\n",
+        "bench: {energy: joules}\n", "bench: {length_low: 2}\n", "bench: {repetition: 5}\n"}) {
     CAPTURE(text);
     try {
       read(text);

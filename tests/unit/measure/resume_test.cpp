@@ -20,14 +20,12 @@ void configure(Bench& bench, std::int64_t batch) {
   // Times depend on nothing but the sample, the repetition and the path, as in a replay.
   for (const std::string& name : kPaths)
     bench.path(name).script = [&bench, name](const Sample& sample, const Streams& streams) {
-      bench.clock.pass((name == "a" ? 5.0 : 10.0) + 0.1 * static_cast<double>(sample.index) +
-                       streams.repetition);
+      bench.clock.pass((name == "a" ? 5.0 : 10.0) + 0.1 * static_cast<double>(sample.index) + streams.repetition);
       return text_outcome({static_cast<std::int32_t>(sample.index)});
     };
 }
 
-std::vector<std::tuple<std::int64_t, std::int64_t, std::string, double>> keys(
-    const std::vector<SampleRow>& rows) {
+std::vector<std::tuple<std::int64_t, std::int64_t, std::string, double>> keys(const std::vector<SampleRow>& rows) {
   std::vector<std::tuple<std::int64_t, std::int64_t, std::string, double>> out;
   for (const SampleRow& row : rows) out.emplace_back(row.repetition, row.sample, row.path, row.latency_ms);
   std::sort(out.begin(), out.end());

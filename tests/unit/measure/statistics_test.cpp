@@ -84,8 +84,7 @@ TEST_CASE("Wilson's interval at the ends and in the middle") {
 }
 
 TEST_CASE("the paired interval has a width without discordant pairs and shrinks with their number") {
-  const Interval few = paired_proportion_interval(0, 0, 10, 0.95),
-                 many = paired_proportion_interval(0, 0, 1000, 0.95);
+  const Interval few = paired_proportion_interval(0, 0, 10, 0.95), many = paired_proportion_interval(0, 0, 1000, 0.95);
   CHECK(few.value == 0);
   CHECK(few.high == Approx(1.959964 / 12).epsilon(1e-5));
   CHECK(many.high < 0.002);

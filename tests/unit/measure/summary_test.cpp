@@ -55,10 +55,9 @@ struct Run {
   bool says(const std::string& text, std::size_t path = 1) const {
     const SummaryRow row = summarise()[path];
     CHECK(row.valid == row.invalid_reasons.empty());
-    return std::any_of(
-        row.invalid_reasons.begin(), row.invalid_reasons.end(), [&](const std::string& reason) {
-          return reason.find(text) != std::string::npos && reason.find("; ") != std::string::npos;
-        });
+    return std::any_of(row.invalid_reasons.begin(), row.invalid_reasons.end(), [&](const std::string& reason) {
+      return reason.find(text) != std::string::npos && reason.find("; ") != std::string::npos;
+    });
   }
 
   std::vector<SampleRow> rows;

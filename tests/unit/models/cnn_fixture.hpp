@@ -31,12 +31,13 @@ class CnnFolder {
 
   // Two stages of one and two blocks, 8 and 16 channels, on 12 x 12 images.
   void resnet() {
-    config = {{"model_type", "resnet"}, {"depths", {1, 2}}, {"widths", {8, 16}}, {"num_classes", 5},
+    config = {{"model_type", "resnet"}, {"depths", {1, 2}},        {"widths", {8, 16}},     {"num_classes", 5},
               {"image_size", 12},       {"mean", {0.4, 0.5, 0.6}}, {"std", {0.2, 0.3, 0.4}}};
     conv("conv1", 8, 3, 3);
     norm("bn1", 8);
     std::int64_t in = 8;
-    for (const auto& [block, width] : {std::pair<std::string, std::int64_t>{"layer1.0", 8}, {"layer2.0", 16}, {"layer2.1", 16}}) {
+    for (const auto& [block, width] :
+         {std::pair<std::string, std::int64_t>{"layer1.0", 8}, {"layer2.0", 16}, {"layer2.1", 16}}) {
       conv(block + ".conv1", width, in, 3);
       norm(block + ".bn1", width);
       conv(block + ".conv2", width, width, 3);

@@ -23,9 +23,13 @@ std::string refusal(const CnnFolder& folder) {
   return "nothing was refused";
 }
 
-bool mentions(const std::string& text, const std::string& part) { return text.find(part) != std::string::npos; }
+bool mentions(const std::string& text, const std::string& part) {
+  return text.find(part) != std::string::npos;
+}
 
-std::vector<float> copy(std::span<const float> values) { return {values.begin(), values.end()}; }
+std::vector<float> copy(std::span<const float> values) {
+  return {values.begin(), values.end()};
+}
 
 }  // namespace
 

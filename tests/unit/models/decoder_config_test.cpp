@@ -90,8 +90,7 @@ TEST_CASE("defaults of absent keys") {
 TEST_CASE("end tokens: generation_config first, one or several, only known ids") {
   const json generation = json::parse(R"({"eos_token_id": [5, 7, 5, 9999]})");
   CHECK(parse(llama_json(), generation).end_tokens == std::vector<std::int32_t>{5, 7});
-  CHECK(parse(llama_json(), json::parse(R"({"eos_token_id": null})")).end_tokens ==
-        std::vector<std::int32_t>{2});
+  CHECK(parse(llama_json(), json::parse(R"({"eos_token_id": null})")).end_tokens == std::vector<std::int32_t>{2});
   CHECK(parse_with({{"eos_token_id", {3, 4}}}).end_tokens == std::vector<std::int32_t>{3, 4});
   CHECK(parse_with({{"eos_token_id", nullptr}}).end_tokens.empty());
 }
@@ -100,8 +99,7 @@ TEST_CASE("families differ where they should") {
   const DecoderConfig qwen2 = parse_with({{"model_type", "qwen2"}});
   CHECK(qwen2.qkv_bias);
   CHECK(!qwen2.out_bias);
-  const DecoderConfig qwen3 =
-      parse_with({{"model_type", "qwen3"}, {"head_dim", 32}, {"attention_bias", true}});
+  const DecoderConfig qwen3 = parse_with({{"model_type", "qwen3"}, {"head_dim", 32}, {"attention_bias", true}});
   CHECK(qwen3.qk_norm);
   CHECK(qwen3.out_bias);
   CHECK(qwen3.query_size() == 256);
@@ -143,12 +141,10 @@ TEST_CASE("sliding windows by family") {
 
 TEST_CASE("rope settings in old and new keys") {
   CHECK(parse_with({{"rope_theta", 5000}}).rope_theta == 5000);
-  const DecoderConfig modern =
-      parse_with({{"rope_parameters", {{"rope_type", "default"}, {"rope_theta", 1e6}}}});
+  const DecoderConfig modern = parse_with({{"rope_parameters", {{"rope_type", "default"}, {"rope_theta", 1e6}}}});
   CHECK(modern.rope_theta == 1e6);
   CHECK(modern.rope_scaling.kind == RopeScaling::Kind::none);
-  const DecoderConfig linear =
-      parse_with({{"rope_scaling", {{"type", "linear"}, {"factor", 4}}}, {"rope_theta", 777}});
+  const DecoderConfig linear = parse_with({{"rope_scaling", {{"type", "linear"}, {"factor", 4}}}, {"rope_theta", 777}});
   CHECK(linear.rope_scaling.kind == RopeScaling::Kind::linear);
   CHECK(linear.rope_scaling.factor == 4);
   CHECK(linear.rope_theta == 777);
@@ -177,24 +173,23 @@ TEST_CASE("what is not supported is refused by name") {
   mentions(refused({{"partial_rotary_factor", 0.5}}), "partial");
   mentions(refused({{"rope_scaling", {{"rope_type", "longrope"}, {"factor", 2}}}}), "longrope");
   mentions(refused({{"rope_scaling", {{"rope_type", "linear"}}}}), "factor");
-  mentions(refused({{"rope_parameters", {{"full_attention", {{"rope_type", "default"}}}}}}),
-           "per layer type");
+  mentions(refused({{"rope_parameters", {{"full_attention", {{"rope_type", "default"}}}}}}), "per layer type");
   mentions(refused({{"is_encoder_decoder", true}}), "cross attention");
   mentions(refused({{"scale_attn_by_inverse_layer_idx", true}}, gpt2_json()), "scaled by layer");
   mentions(refused({{"scale_attn_weights", false}}, gpt2_json()), "unscaled");
 }
 
 TEST_CASE("every number is held within bounds") {
-  for (const char* key : {"vocab_size", "hidden_size", "intermediate_size", "num_hidden_layers",
-                          "num_attention_heads", "num_key_value_heads", "max_position_embeddings"}) {
+  for (const char* key : {"vocab_size", "hidden_size", "intermediate_size", "num_hidden_layers", "num_attention_heads",
+                          "num_key_value_heads", "max_position_embeddings"}) {
     for (const json& bad : {json(0), json(-1), json(1e30), json(1.5), json("64"), json(true), json::array(),
                             json::object(), json(std::uint64_t{1} << 63)}) {
       INFO(key, " = ", bad.dump());
       mentions(refused({{key, bad}}), key);
     }
   }
-  for (const char* key : {"vocab_size", "hidden_size", "intermediate_size", "num_hidden_layers",
-                          "num_attention_heads", "max_position_embeddings"}) {
+  for (const char* key : {"vocab_size", "hidden_size", "intermediate_size", "num_hidden_layers", "num_attention_heads",
+                          "max_position_embeddings"}) {
     json missing = llama_json();
     missing.erase(key);
     mentions(refused({}, missing), std::string(key) + ": the key is missing");

@@ -33,8 +33,7 @@ inline DecoderConfig small_config() {
 }
 
 inline WeightSource random_weights(std::uint64_t seed) {
-  return [seed, number = std::uint64_t{0}](const std::string& name,
-                                           const std::vector<std::int64_t>& shape) mutable {
+  return [seed, number = std::uint64_t{0}](const std::string& name, const std::vector<std::int64_t>& shape) mutable {
     RandomStream random(seed, number++, 0, 0);
     const std::int64_t columns = shape.size() > 1 ? shape[1] : 1;
     std::vector<float> values(static_cast<std::size_t>(shape[0] * columns));
@@ -49,12 +48,10 @@ inline std::shared_ptr<const Decoder> random_decoder(const DecoderConfig& config
   return Decoder::build(config, random_weights(5));
 }
 
-inline std::vector<std::int32_t> random_tokens(std::int64_t vocab, std::size_t count,
-                                               std::uint64_t seed = 1) {
+inline std::vector<std::int32_t> random_tokens(std::int64_t vocab, std::size_t count, std::uint64_t seed = 1) {
   RandomStream random(seed, 1, 0, 0);
   std::vector<std::int32_t> tokens(count);
-  for (std::int32_t& token : tokens)
-    token = static_cast<std::int32_t>(random.below(static_cast<std::uint64_t>(vocab)));
+  for (std::int32_t& token : tokens) token = static_cast<std::int32_t>(random.below(static_cast<std::uint64_t>(vocab)));
   return tokens;
 }
 

@@ -18,8 +18,7 @@ void for_each_setting(Check check) {
   select_kernel_branch(kernel_branches().front());
 }
 
-std::span<const std::int32_t> part(const std::vector<std::int32_t>& tokens, std::size_t begin,
-                                   std::size_t end) {
+std::span<const std::int32_t> part(const std::vector<std::int32_t>& tokens, std::size_t begin, std::size_t end) {
   return std::span(tokens).subspan(begin, end - begin);
 }
 
@@ -63,8 +62,7 @@ TEST_CASE("inputs longer than one pass are the same as their parts") {
 TEST_CASE("rolling back leaves no trace") {
   for_each_setting([](const DecoderConfig& config) {
     const auto decoder = random_decoder(config);
-    const std::vector<std::int32_t> tokens = random_tokens(config.vocab, 90),
-                                    junk = random_tokens(config.vocab, 60, 9);
+    const std::vector<std::int32_t> tokens = random_tokens(config.vocab, 90), junk = random_tokens(config.vocab, 60, 9);
     DecoderSession plain(decoder, 200), rolled(decoder, 200);
     const std::vector<float> wanted = step_by_step(plain, tokens);
     rolled.forward(part(tokens, 0, 50), 1);

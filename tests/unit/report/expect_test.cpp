@@ -51,15 +51,14 @@ TEST_CASE("each broken expectation is told with its figure") {
   auto measured = rows();
   measured[1].equal_share = 0.9;
   measured[2].failed_rows = 1;
-  const auto broken = broken_expectations(
-      expectations("expect:\n  equal_tokens: [draft, lookup]\n  quality_at_least: {lookup: 0.9}\n"
-                   "  speedup_at_least: {lookup: 1.5}\n"),
-      measured);
+  const auto broken =
+      broken_expectations(expectations("expect:\n  equal_tokens: [draft, lookup]\n  quality_at_least: {lookup: 0.9}\n"
+                                       "  speedup_at_least: {lookup: 1.5}\n"),
+                          measured);
   REQUIRE(broken.size() == 4);
   CHECK(broken[0].find("90 %") != std::string::npos);
   CHECK(broken[1].find("1 of 192 rows of lookup failed") != std::string::npos);
-  CHECK(broken[2].find("quality of lookup is 0.8438 [0.75, 0.92], expected at least 0.9") !=
-        std::string::npos);
+  CHECK(broken[2].find("quality of lookup is 0.8438 [0.75, 0.92], expected at least 0.9") != std::string::npos);
   CHECK(broken[3].find("speed-up of lookup is 1.2 [1.1, 1.3], expected at least 1.5") != std::string::npos);
 }
 

@@ -24,8 +24,7 @@ std::vector<std::string> names() {
 template <class Row>
 void check_round_trip(const Row& row) {
   Row copy;
-  for (const auto& field : field_table<Row>())
-    field.set(copy, parse_field(field, field_text(field.get(row)), "test"));
+  for (const auto& field : field_table<Row>()) field.set(copy, parse_field(field, field_text(field.get(row)), "test"));
   for (const auto& field : field_table<Row>()) {
     CAPTURE(field.name);
     CHECK(field_text(field.get(copy)) == field_text(field.get(row)));
@@ -60,8 +59,8 @@ TEST_CASE("the columns that users rely on are there") {
       CHECK(set.count(name) == 1);
     }
   };
-  has(names<SampleRow>(), {"config", "path", "sample", "repetition", "seed", "latency_ms", "cpu_ms",
-                           "ttft_ms", "tpot_ms", "tokens", "quality", "disturbed", "error"});
+  has(names<SampleRow>(), {"config", "path", "sample", "repetition", "seed", "latency_ms", "cpu_ms", "ttft_ms",
+                           "tpot_ms", "tokens", "quality", "disturbed", "error"});
   has(names<SummaryRow>(), {"path",
                             "method",
                             "samples",
@@ -99,8 +98,7 @@ TEST_CASE("rows survive the way through text, bit by bit") {
   check_round_trip(SampleRow{});
   SummaryRow row = fixture::summary_row("a, \"b\"", 2.5);
   row.valid = false;
-  row.invalid_reasons = {"too few repetitions: set repetitions: 3",
-                         "debug build: configure with the release preset"};
+  row.invalid_reasons = {"too few repetitions: set repetitions: 3", "debug build: configure with the release preset"};
   check_round_trip(row);
 
   RandomStream random(7, 0, 0, 0);

@@ -8,8 +8,7 @@
 
 namespace dynexec::fixture {
 
-inline SampleRow sample_row(std::int64_t sample = 0, std::int64_t repetition = 0,
-                            const std::string& path = "draft") {
+inline SampleRow sample_row(std::int64_t sample = 0, std::int64_t repetition = 0, const std::string& path = "draft") {
   SampleRow row;
   row.config = "quickstart";
   row.path = path;

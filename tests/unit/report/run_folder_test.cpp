@@ -35,8 +35,7 @@ RunIdentity identity(const std::string& yaml = "seed: 1\n") {
 }
 
 std::vector<SampleRow> block(std::int64_t sample, std::int64_t repetition) {
-  return {fixture::sample_row(sample, repetition, kPaths[0]),
-          fixture::sample_row(sample, repetition, kPaths[1])};
+  return {fixture::sample_row(sample, repetition, kPaths[0]), fixture::sample_row(sample, repetition, kPaths[1])};
 }
 
 std::vector<TraceRecord> traces(std::int64_t sample, std::int64_t repetition) {

@@ -64,8 +64,8 @@ TEST_CASE("trained heads answer as the modules that were trained, and learn") {
       setup.options.optimiser.steps = 150;
       setup.options.optimiser.learning_rate = 0.05;
     }
-    const ExitTrainReport report =
-        train_exits(setup.options, [&](const ExitTrainProgress& progress) { losses.push_back(progress.loss); }, nullptr);
+    const ExitTrainReport report = train_exits(
+        setup.options, [&](const ExitTrainProgress& progress) { losses.push_back(progress.loss); }, nullptr);
     CHECK(losses.size() == static_cast<std::size_t>(setup.options.optimiser.steps));
     CHECK(losses.back() < losses.front());
     CHECK(report.accuracies.size() == 2);  // after the first and second block; the third has the network's own head
@@ -110,7 +110,9 @@ TEST_CASE("a run that was interrupted ends with the same heads") {
   parts.folder.write();
   train_exits(whole.options, nullptr, nullptr);
   int steps = 0;
-  CHECK_THROWS_AS(train_exits(parts.options, [&](const ExitTrainProgress&) { ++steps; }, [&] { return steps == 11; }), Error);
+  CHECK_THROWS_AS(train_exits(
+                      parts.options, [&](const ExitTrainProgress&) { ++steps; }, [&] { return steps == 11; }),
+                  Error);
   const ExitTrainReport report = train_exits(parts.options, nullptr, nullptr);
   CHECK(report.resumed_from == 11);
   CHECK(bytes_of(std::filesystem::path(whole.options.output) / "model.safetensors") ==

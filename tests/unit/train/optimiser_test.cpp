@@ -110,7 +110,8 @@ TEST_CASE("Muon takes the layers' matrices and leaves norms and embedding to Ada
 TEST_CASE("clipping scales every gradient by the same factor") {
   auto options = muon();
   options.clip = 1;
-  const auto matrix = parameter(at::zeros({2, 2}), at::full({2, 2}, 3.0)), vector = parameter(at::zeros({4}), at::full({4}, 4.0));
+  const auto matrix = parameter(at::zeros({2, 2}), at::full({2, 2}, 3.0)),
+             vector = parameter(at::zeros({4}), at::full({4}, 4.0));
   Optimiser optimiser({{"m", matrix}, {"v", vector}}, {{"m", {2}}}, options, false);
   CHECK(optimiser.clip_gradients() == doctest::Approx(10));
   CHECK(matrix.grad()[0][0].item<double>() == doctest::Approx(0.3));

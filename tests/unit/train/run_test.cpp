@@ -21,10 +21,14 @@ std::vector<std::string> lines_of(const std::filesystem::path& path) {
   return lines;
 }
 
-std::string weights_hash(const TrainOptions& options) { return sha256_file(options.output + "/model.safetensors"); }
+std::string weights_hash(const TrainOptions& options) {
+  return sha256_file(options.output + "/model.safetensors");
+}
 
 // The columns that do not depend on the clock.
-std::string timeless(const std::string& line) { return line.substr(0, line.rfind(',')); }
+std::string timeless(const std::string& line) {
+  return line.substr(0, line.rfind(','));
+}
 
 }  // namespace
 
@@ -74,14 +78,23 @@ TEST_CASE("an interrupted and resumed run ends with bitwise the same weights and
 TEST_CASE("a killed run continues from its last checkpoint; later rows are written anew") {
   struct Kill {};
   std::string kind;
-  SUBCASE("AdamW") { kind = "adamw"; }
-  SUBCASE("Muon") { kind = "muon"; }
+  SUBCASE("AdamW") {
+    kind = "adamw";
+  }
+  SUBCASE("Muon") {
+    kind = "muon";
+  }
   const toy::Folder straight("straight2-" + kind), killed("killed-" + kind);
   TrainOptions whole = toy::options(straight), parts = toy::options(killed);
   whole.optimiser.kind = parts.optimiser.kind = kind;
   train(whole, {}, {});
   // Thrown out of step 27: the checkpoint of step 20 is the newest, as after SIGKILL.
-  CHECK_THROWS_AS(train(parts, [](const TrainProgress& progress) { if (progress.step == 27) throw Kill(); }, {}), Kill);
+  CHECK_THROWS_AS(train(parts,
+                        [](const TrainProgress& progress) {
+                          if (progress.step == 27) throw Kill();
+                        },
+                        {}),
+                  Kill);
   CHECK(lines_of(killed / "work/loss.csv").size() == 28);
   const TrainReport report = train(parts, {}, {});
   CHECK(report.resumed_from == 20);

@@ -11,8 +11,7 @@ namespace toy {
 // A folder of its own that goes with the object.
 class Folder {
  public:
-  explicit Folder(const std::string& name)
-      : path_(std::filesystem::temp_directory_path() / ("dynexec-train-" + name)) {
+  explicit Folder(const std::string& name) : path_(std::filesystem::temp_directory_path() / ("dynexec-train-" + name)) {
     std::filesystem::remove_all(path_);
     std::filesystem::create_directories(path_);
   }

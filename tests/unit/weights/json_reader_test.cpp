@@ -52,8 +52,7 @@ TEST_CASE("depth is bounded") {
   };
   CHECK(parse_json_object(nested(64), "c.json").is_object());
   CHECK(refusal(nested(65)).message().find("deeper than 64") != std::string::npos);
-  CHECK(refusal(R"({"a":)" + std::string(5'000'000, '[')).message().find("deeper than 64") !=
-        std::string::npos);
+  CHECK(refusal(R"({"a":)" + std::string(5'000'000, '[')).message().find("deeper than 64") != std::string::npos);
 }
 
 TEST_CASE("size is bounded and an absent file is an io error") {

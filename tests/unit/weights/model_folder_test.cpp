@@ -101,9 +101,8 @@ TEST_CASE("what is missing is named with its remedy") {
 
 TEST_CASE("shards with an index open as one") {
   const ScratchFolder folder;
-  write_sharded(
-      folder,
-      R"({"metadata":{"total_size":8.0},"weight_map":{"a":"one.safetensors","b":"two.safetensors"}})");
+  write_sharded(folder,
+                R"({"metadata":{"total_size":8.0},"weight_map":{"a":"one.safetensors","b":"two.safetensors"}})");
   const ModelFolder model = ModelFolder::open(folder.path());
   CHECK(model.tensor_names() == std::vector<std::string>{"a", "b"});
   CHECK(model.sha256().size() == 64);
@@ -115,8 +114,7 @@ TEST_CASE("index and shards must agree") {
     write_sharded(folder, R"({"weight_map":)" + map + "}");
     return refusal(folder);
   };
-  CHECK(mentions(with(R"({"a":"one.safetensors","b":"three.safetensors"})"),
-                 "shard three.safetensors is missing"));
+  CHECK(mentions(with(R"({"a":"one.safetensors","b":"three.safetensors"})"), "shard three.safetensors is missing"));
   CHECK(mentions(with(R"({"a":"one.safetensors","b":"one.safetensors"})"),
                  "'b' in one.safetensors, which does not hold"));
   CHECK(mentions(with(R"({"a":"two.safetensors","b":"two.safetensors"})"), "which does not hold"));
@@ -133,8 +131,8 @@ TEST_CASE("index and shards must agree") {
 TEST_CASE("a nonsensical total_size is refused") {
   const ScratchFolder folder;
   for (const char* size : {"-1", "\"8\"", "[]"}) {
-    write_sharded(folder, std::string(R"({"metadata":{"total_size":)") + size +
-                              R"(},"weight_map":{"a":"one.safetensors"}})");
+    write_sharded(folder,
+                  std::string(R"({"metadata":{"total_size":)") + size + R"(},"weight_map":{"a":"one.safetensors"}})");
     CHECK(mentions(refusal(folder), "total_size"));
   }
 }

@@ -131,15 +131,12 @@ TEST_CASE("names and fields occur once, and only known ones") {
   const std::string entry = R"({"dtype":"F32","shape":[1],"data_offsets":[0,4]})";
   CHECK(mentions(refusal(R"({"a":)" + entry + R"(,"a":)" + entry + "}", "1234"), "occurs twice"));
   CHECK(mentions(refusal(R"({"a":)" + entry + R"(,"\u0061":)" + entry + "}", "1234"), "occurs twice"));
-  CHECK(mentions(refusal(R"({"__metadata__":{},"__metadata__":{},"a":)" + entry + "}", "1234"),
-                 "occurs twice"));
+  CHECK(mentions(refusal(R"({"__metadata__":{},"__metadata__":{},"a":)" + entry + "}", "1234"), "occurs twice"));
   CHECK(mentions(refusal(R"({"__metadata__":{"k":"1","k":"2"},"a":)" + entry + "}", "1234"), "occurs twice"));
   CHECK(mentions(refusal(R"({"__metadata__":{"k":1},"a":)" + entry + "}", "1234"), "a number"));
   CHECK(mentions(refusal(R"({"__metadata__":null,"a":)" + entry + "}", "1234"), "null"));
-  CHECK(mentions(refusal(R"({"a":{"dtype":"F32","dtype":"F32","shape":[1],"data_offsets":[0,4]}})", "1234"),
-                 "twice"));
-  CHECK(mentions(refusal(R"({"a":{"dtype":"F32","shape":[1],"data_offsets":[0,4],"x":1}})", "1234"),
-                 "unknown field"));
+  CHECK(mentions(refusal(R"({"a":{"dtype":"F32","dtype":"F32","shape":[1],"data_offsets":[0,4]}})", "1234"), "twice"));
+  CHECK(mentions(refusal(R"({"a":{"dtype":"F32","shape":[1],"data_offsets":[0,4],"x":1}})", "1234"), "unknown field"));
   CHECK(mentions(refusal(R"({"a":{"dtype":"F32","shape":[1]}})", "1234"), "data_offsets' is missing"));
   CHECK(mentions(refusal(R"({"a":{"dtype":"F8_E4M3","shape":[1],"data_offsets":[0,1]}})", "1"), "'F8_E4M3'"));
   CHECK(mentions(refusal(R"({"a":{"dtype":7,"shape":[1],"data_offsets":[0,1]}})", "1"), "a number"));

@@ -56,8 +56,7 @@ TEST_CASE("what could not be read back is not written") {
   const std::vector<float> four(4);
   write_safetensors(path, std::vector{view_of("a", DType::f32, {4}, four)}, {});
   const std::string before = content_of(path);
-  const auto refused = [&](const std::vector<TensorView>& tensors,
-                           const std::map<std::string, std::string>& metadata) {
+  const auto refused = [&](const std::vector<TensorView>& tensors, const std::map<std::string, std::string>& metadata) {
     CHECK_THROWS_AS(write_safetensors(path, tensors, metadata), Error);
     CHECK(content_of(path) == before);
   };
