@@ -42,8 +42,9 @@ class StepBar {
   std::int64_t last_ = 0;
 };
 
-int train_exit_heads(const Config& config, const TrainArgs& args) {
-  const ExitTrainOptions options = read_exit_train_options(config.root(), args.config);
+// What every kind of training shares around `fit`, which shows its steps on the bar and returns the folder it wrote.
+template <class Fit>
+int run(const Config& config, const TrainArgs& args, Fit fit) {
   config.reject_unread();
   if (args.dry_run) {
     print(config.resolved_yaml());
@@ -51,15 +52,9 @@ int train_exit_heads(const Config& config, const TrainArgs& args) {
   }
   install_interrupt_handler();
   StepBar bar(!args.quiet);
-  const ExitTrainReport result = train_exits(
-      options,
-      [&](const ExitTrainProgress& progress) {
-        bar.show(progress.step, progress.steps,
-                 fmt::format("loss {:.4f}, {:.0f} images/s", progress.loss, progress.images_per_second));
-      },
-      interrupted);
+  const std::string folder = fit(bar);
   bar.finish();
-  print(fmt::format("{}\n", result.output));
+  print(folder + "\n");
   return 0;
 }
 
@@ -68,27 +63,25 @@ int train_exit_heads(const Config& config, const TrainArgs& args) {
 int train_command(const TrainArgs& args) {
   const std::string path = resolve_path(args.config).string();
   const Config config = Config::load(path, args.overrides);
-  if (config.root().get_choice("kind", "language_model", {"language_model", "exits"}) == "exits")
-    return train_exit_heads(config, args);
-  const TrainOptions options = read_train_options(config.root(), args.config);
-  config.reject_unread();
-  if (args.dry_run) {
-    print(config.resolved_yaml());
-    return 0;
-  }
-  install_interrupt_handler();
-  StepBar bar(!args.quiet);
-  const TrainReport result = train(
-      options,
-      [&](const TrainProgress& progress) {
+  if (config.root().get_choice("kind", "language_model", {"language_model", "exits"}) == "exits") {
+    const ExitTrainOptions options = read_exit_train_options(config.root(), args.config);
+    return run(config, args, [&](StepBar& bar) {
+      const auto show = [&](const ExitTrainProgress& progress) {
         bar.show(progress.step, progress.steps,
-                 fmt::format("loss {:.4f}, calibration {:.4f}, {:.0f} tokens/s", progress.loss, progress.eval_loss,
-                             progress.tokens_per_second));
-      },
-      interrupted);
-  bar.finish();
-  print(fmt::format("{}\n", result.output));
-  return 0;
+                 fmt::format("loss {:.4f}, {:.0f} images/s", progress.loss, progress.images_per_second));
+      };
+      return train_exits(options, show, interrupted).output;
+    });
+  }
+  const TrainOptions options = read_train_options(config.root(), args.config);
+  return run(config, args, [&](StepBar& bar) {
+    const auto show = [&](const TrainProgress& progress) {
+      bar.show(progress.step, progress.steps,
+               fmt::format("loss {:.4f}, calibration {:.4f}, {:.0f} tokens/s", progress.loss, progress.eval_loss,
+                           progress.tokens_per_second));
+    };
+    return train(options, show, interrupted).output;
+  });
 }
 
 }  // namespace dynexec::cli

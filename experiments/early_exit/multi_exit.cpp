@@ -7,14 +7,6 @@ namespace dynexec::early_exit {
 MultiExitCnn::MultiExitCnn(std::shared_ptr<const Cnn> network, std::vector<ExitPoint> exits)
     : session_(std::move(network)), exits_(std::move(exits)), logits_(classes()) {}
 
-double MultiExitCnn::layer_macs(std::size_t exit) const {
-  const std::vector<CnnUnit>& units = session_.network().units();
-  const std::size_t last = exit < exits_.size() ? exits_[exit].unit + 1 : units.size();
-  double macs = 0;
-  for (std::size_t unit = 0; unit < last; ++unit) macs += units[unit].macs;
-  return macs;
-}
-
 double MultiExitCnn::memory_bytes() const {
   double bytes = session_.network().weight_bytes() + session_.memory_bytes();
   for (const ExitPoint& exit : exits_) bytes += exit.head->weight_bytes();

@@ -17,8 +17,6 @@ class MultiExit {
   virtual ~MultiExit() = default;
   virtual std::size_t exits() const = 0;  // the network's own head at the end not counted
   virtual std::size_t classes() const = 0;
-  // Multiply-accumulates of the layers up to an exit, heads aside; of exits() for the whole network.
-  virtual double layer_macs(std::size_t exit) const = 0;
   virtual double memory_bytes() const = 0;
 
   virtual void start(const std::any& input) = 0;
@@ -37,7 +35,6 @@ class MultiExitCnn : public MultiExit {
 
   std::size_t exits() const override { return exits_.size(); }
   std::size_t classes() const override { return static_cast<std::size_t>(session_.network().config().classes); }
-  double layer_macs(std::size_t exit) const override;
   double memory_bytes() const override;
   void start(const std::any& input) override;
   void run_layers_to(std::size_t exit) override;

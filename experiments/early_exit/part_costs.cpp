@@ -1,19 +1,14 @@
 #include "experiments/early_exit/part_costs.hpp"
 
-#include <algorithm>
 #include <chrono>
+
+#include "measure/statistics.hpp"
 
 namespace dynexec::early_exit {
 namespace {
 
 constexpr double kInterrupted = 3;  // times the usual cost
 constexpr double kMemory = 0.95;    // of the moving average
-
-double median(std::vector<double>& values) {
-  const auto middle = values.begin() + static_cast<std::ptrdiff_t>(values.size() / 2);
-  std::nth_element(values.begin(), middle, values.end());
-  return *middle;
-}
 
 }  // namespace
 
@@ -35,8 +30,8 @@ PartCosts::PartCosts(MultiExit& network, std::span<const std::any> inputs, doubl
     }
   }
   for (std::size_t exit = 0; exit < parts; ++exit) {
-    layers_.push_back(median(layers[exit]));
-    heads_.push_back(median(heads[exit]));
+    layers_.push_back(median_of(layers[exit]));
+    heads_.push_back(median_of(heads[exit]));
   }
 }
 

@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "base/error.hpp"
+#include "measure/statistics.hpp"
 
 namespace dynexec::speculative {
 namespace {
@@ -23,12 +24,6 @@ class Cycle : public LengthPolicy {
   std::int64_t max_;
   mutable std::int64_t round_ = 0;
 };
-
-double median(std::vector<double>& values) {
-  const auto middle = values.begin() + static_cast<std::ptrdiff_t>(values.size() / 2);
-  std::nth_element(values.begin(), middle, values.end());
-  return *middle;
-}
 
 struct Measurements {
   explicit Measurements(std::int64_t max_length) : verify_ms(static_cast<std::size_t>(max_length) + 1) {}
@@ -54,15 +49,15 @@ struct Measurements {
     CostTable costs;
     std::vector<double> per_token, prefill;
     for (const auto& [previews, ms] : draft_rounds) per_token.push_back(ms / static_cast<double>(previews));
-    if (!per_token.empty()) costs.draft_ms = median(per_token);
+    if (!per_token.empty()) costs.draft_ms = median_of(per_token);
     for (const auto& [previews, ms] : first_draft_rounds)
       prefill.push_back(std::max(0.0, ms - static_cast<double>(previews) * costs.draft_ms));
-    if (!prefill.empty()) costs.draft_prefill_ms = median(prefill);
+    if (!prefill.empty()) costs.draft_prefill_ms = median_of(prefill);
     for (std::vector<double>& times : verify_ms) {
       // A length that never came up (a look-up that finds only short runs) takes the time of the one below.
       const double last = costs.verify_ms.empty() ? 0 : costs.verify_ms.back();
       // More rows never cost less; a smaller median is noise.
-      costs.verify_ms.push_back(times.empty() ? last : std::max(last, median(times)));
+      costs.verify_ms.push_back(times.empty() ? last : std::max(last, median_of(times)));
     }
     costs.decode_ms = costs.verify_ms.front();
     return costs;

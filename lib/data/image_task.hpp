@@ -18,7 +18,6 @@ struct ImageInput {
 
 struct ImageOutput {
   int label = -1;
-  std::vector<float> logits;  // of the head that answered
 };
 
 class ImageTask : public Task {

@@ -25,7 +25,6 @@ class Scripted : public MultiExit {
 
   std::size_t exits() const override { return inputs_.front().size() - 1; }
   std::size_t classes() const override { return 4; }
-  double layer_macs(std::size_t exit) const override { return 100.0 * static_cast<double>(exit + 1); }
   double memory_bytes() const override { return 0; }
   void start(const std::any& input) override {
     input_ = static_cast<std::size_t>(std::any_cast<const ImageInput&>(input).label);
