@@ -59,12 +59,14 @@ Sample sample(std::size_t index) {
   return {index, "s", "", input(static_cast<int>(index))};
 }
 
-// Never sure; sure at exit 1; agrees from exit 1 on; wavers, with two votes for class 2.
+// Never sure; sure at exit 1; agrees from exit 1 on; wavers, with two votes for class 2; agrees
+// twice, with a change of mind between.
 std::vector<std::vector<Scripted::Answer>> script() {
   return {{{0, 0.1f}, {1, 0.1f}, {2, 0.1f}, {3, 0.1f}, {0, 5}},
           {{1, 1}, {2, 9}, {2, 9}, {2, 9}, {2, 9}},
           {{0, 1}, {3, 1}, {3, 1}, {3, 1}, {3, 9}},
-          {{2, 1}, {0, 1}, {2, 1}, {1, 1}, {1, 9}}};
+          {{2, 1}, {0, 1}, {2, 1}, {1, 1}, {1, 9}},
+          {{1, 1}, {1, 1}, {2, 1}, {2, 1}, {2, 9}}};
 }
 
 Node config_node(const std::string& yaml) {
@@ -117,6 +119,7 @@ TEST_CASE("rules leave where they should") {
   CHECK(leave(rule_options("patience", 1, 2), 2).exit == 3);
   CHECK(leave(rule_options("patience", 1, 1), 2).exit == 2);
   CHECK(leave(rule_options("patience", 1, 1), 3).exit == 4);
+  CHECK(leave(rule_options("patience", 1, 2), 4).exit == 4);  // another answer starts the count afresh
   // Votes need not be in a row, and the answer is what was voted for.
   CHECK(leave(rule_options("vote", 1, 2), 3).exit == 2);
   CHECK(leave(rule_options("vote", 1, 2), 3).label == 2);
