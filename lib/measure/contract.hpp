@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "base/random.hpp"
+#include "measure/work.hpp"
 
 namespace dynexec {
 
@@ -58,6 +59,8 @@ struct Outcome {
   // Modelled times from the costs that the path measured in prepare(), filled in by analyse(); < 0: no model.
   double predicted_ms = -1;        // of the decisions that were taken
   double oracle_ms = -1;           // of the best decisions in hindsight, for the same output
+  std::vector<WorkSegment> work;   // the parts that ran, in order, of paths that may stop early; else empty
+  ExitFacts exit;                  // of the same paths
   std::vector<std::string> trace;  // one JSON object per decision; filled only when asked for
 };
 

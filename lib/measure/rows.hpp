@@ -31,6 +31,7 @@ struct SampleRow {
   std::int64_t first_mismatch = -1;
   double mismatch_logit_gap = kMissing;
   double predicted_ms = kMissing, oracle_ms = kMissing;  // from Path::analyse
+  ExitFacts exit;                                        // of paths that may stop early
   double bandwidth_share = kMissing;                     // (weight + KV bytes) / latency / read bandwidth
   double peak_rss_mb = kMissing;  // high-water mark of the process while this row ran; 1 MB = 10^6 bytes
   double energy_j = kMissing;     // measured only
@@ -64,6 +65,9 @@ struct SummaryRow {
   double draft_length_mean = kMissing;
   // Geometric mean over samples of the baseline's predicted_ms over this path's predicted_ms or oracle_ms.
   double predicted_speedup = kMissing, oracle_speedup = kMissing;
+  // Paths that may stop early: means over rows, and hits over all forecasts.
+  double exit_depth_mean = kMissing, exits_tested_mean = kMissing, forecast_accuracy = kMissing;
+  double compaction_ms_mean = kMissing;
   double bandwidth_share = kMissing;
   double equal_share = kMissing;  // share of rows whose output equals the baseline's (lossless paths)
   double peak_rss_mb = kMissing;  // high-water mark while this path ran

@@ -31,8 +31,23 @@ class Resamplers {
 struct Sums {
   double rows = 0, latency_ms = 0, tokens = 0, later_tokens = 0, passes = 0, macs = 0, weight_bytes = 0, kv_bytes = 0;
   double drafted = 0, accepted = 0, trials = 0, bandwidth_ms = 0, equal = 0, compared = 0;
+  double walks = 0, depth = 0, tested = 0, forecasts = 0, forecast_hits = 0, batched = 0, compaction_ms = 0;
   double peak_rss_mb = kMissing;
 };
+
+void add_exit(const ExitFacts& exit, Sums& s) {
+  if (exit.index < 0) return;
+  s.walks += 1;
+  s.depth += exit.depth;
+  s.tested += static_cast<double>(exit.tested);
+  if (exit.forecasts > 0) {
+    s.forecasts += static_cast<double>(exit.forecasts);
+    s.forecast_hits += static_cast<double>(exit.forecast_hits);
+  }
+  if (std::isnan(exit.compaction_ms)) return;
+  s.batched += 1;
+  s.compaction_ms += exit.compaction_ms;
+}
 
 Sums sum_rows(const PathRows& path) {
   Sums s;
@@ -49,6 +64,7 @@ Sums sum_rows(const PathRows& path) {
     s.drafted += static_cast<double>(cost.drafted_tokens);
     s.accepted += static_cast<double>(cost.accepted_tokens);
     s.trials += static_cast<double>(cost.accept_trials);
+    add_exit(row->exit, s);
     s.bandwidth_ms += row->bandwidth_share * row->latency_ms;
     if (row->equal_to_baseline) {
       s.compared += 1;
@@ -110,6 +126,10 @@ void fill_costs(const Sums& sums, SummaryRow& row) {
   row.tokens_per_target_pass = ratio_or_missing(sums.later_tokens, sums.passes);
   row.acceptance_rate = ratio_or_missing(sums.accepted, sums.trials);
   if (sums.drafted > 0) row.draft_length_mean = ratio_or_missing(sums.drafted, sums.passes);
+  row.exit_depth_mean = ratio_or_missing(sums.depth, sums.walks);
+  row.exits_tested_mean = ratio_or_missing(sums.tested, sums.walks);
+  row.forecast_accuracy = ratio_or_missing(sums.forecast_hits, sums.forecasts);
+  row.compaction_ms_mean = ratio_or_missing(sums.compaction_ms, sums.batched);
   row.bandwidth_share = ratio_or_missing(sums.bandwidth_ms, sums.latency_ms);
   row.equal_share = ratio_or_missing(sums.equal, sums.compared);
   row.peak_rss_mb = sums.peak_rss_mb;

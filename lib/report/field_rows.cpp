@@ -52,6 +52,21 @@ std::vector<Field<SampleRow>> sample_fields() {
       .figure("predicted_ms", "ms", "latency that theory predicts for the decisions taken",
               DYNEXEC_MEMBER(predicted_ms))
       .figure("oracle_ms", "ms", "latency with the best decisions in hindsight", DYNEXEC_MEMBER(oracle_ms))
+      .figure<Missing::below_zero>("exit_index", "",
+                                   "exit that answered, from 0; the number of exits: the network's end",
+                                   DYNEXEC_MEMBER(exit.index))
+      .figure("exit_depth", "", "share of the layers' multiply-accumulates that ran, heads left out",
+              DYNEXEC_MEMBER(exit.depth))
+      .figure<Missing::below_zero>("exits_tested", "", "heads that ran, the network's own included",
+                                   DYNEXEC_MEMBER(exit.tested))
+      .figure<Missing::below_zero>("forecasts", "", "forecasts of the exit to leave at", DYNEXEC_MEMBER(exit.forecasts))
+      .figure<Missing::below_zero>(
+          "forecast_hits", "",
+          "forecasts that named the first exit that would have passed; beyond the horizon: that "
+          "named the horizon",
+          DYNEXEC_MEMBER(exit.forecast_hits))
+      .figure("compaction_ms", "ms", "in batches: time to take out rows that had left, divided by the rows",
+              DYNEXEC_MEMBER(exit.compaction_ms))
       .figure("peak_rss_mb", "MB", "peak resident memory of the process while this row ran; 1 MB = 10^6 bytes",
               DYNEXEC_MEMBER(peak_rss_mb))
       .figure("energy_j", "J", "measured energy; empty where it cannot be measured", DYNEXEC_MEMBER(energy_j))
@@ -106,6 +121,12 @@ std::vector<Field<SummaryRow>> summary_fields() {
               DYNEXEC_MEMBER(predicted_speedup))
       .figure("oracle_speedup", "", "speed-up that the method would reach with hindsight",
               DYNEXEC_MEMBER(oracle_speedup))
+      .figure("exit_depth_mean", "", "mean share of the layers' multiply-accumulates that ran",
+              DYNEXEC_MEMBER(exit_depth_mean))
+      .figure("exits_tested_mean", "", "mean heads that ran a sample", DYNEXEC_MEMBER(exits_tested_mean))
+      .figure("forecast_accuracy", "", "share of the forecasts that were hits", DYNEXEC_MEMBER(forecast_accuracy))
+      .figure("compaction_ms_mean", "ms", "mean time to take out rows that had left, in batches",
+              DYNEXEC_MEMBER(compaction_ms_mean))
       .figure("bandwidth_share", "", "bytes read per second over the machine's measured read bandwidth",
               DYNEXEC_MEMBER(bandwidth_share))
       .figure("equal_share", "", "share of rows whose output equals the baseline's; empty for lossy paths",
