@@ -77,7 +77,7 @@ void model_energy(const HardwareModel& model, const Work& work, Outcome& outcome
   fill(model, model.cost(work, model.top()), outcome);
 }
 
-void model_energy(const Replay& replay, const Governor& governor, Outcome& outcome) {
+void model_energy(const WalkModel& replay, const Governor& governor, Outcome& outcome) {
   const ModelledRun run = replay.run(outcome.work, governor);
   fill(replay.model(), {.ms = run.ms, .joules = run.joules, .adc_joules = run.adc_joules}, outcome);
 }

@@ -8,7 +8,7 @@
 
 #include "config/node.hpp"
 #include "measure/contract.hpp"
-#include "measure/hardware/replay.hpp"
+#include "measure/hardware/walk_model.hpp"
 
 namespace dynexec {
 
@@ -39,6 +39,6 @@ std::string describe(const GovernorConfig& governor);
 // Work without parts: all of it at the highest frequency.
 void model_energy(const HardwareModel& model, const Work& work, Outcome& outcome);
 // outcome.work, part by part.
-void model_energy(const Replay& replay, const Governor& governor, Outcome& outcome);
+void model_energy(const WalkModel& replay, const Governor& governor, Outcome& outcome);
 
 }  // namespace dynexec

@@ -138,9 +138,8 @@ void Cpufreq::hold(Policy& policy, long khz) {
   } else {
     // The kernel refuses a lower limit above the upper one, so the limit that moves away goes first.
     const bool up = khz > policy.held_khz && policy.held_khz > 0;
-    for (const char* name : up ? std::initializer_list<const char*>{"scaling_max_freq", "scaling_min_freq"}
-                               : std::initializer_list<const char*>{"scaling_min_freq", "scaling_max_freq"})
-      write_or_throw(policy.folder / name, text);
+    write_or_throw(policy.folder / (up ? "scaling_max_freq" : "scaling_min_freq"), text);
+    write_or_throw(policy.folder / (up ? "scaling_min_freq" : "scaling_max_freq"), text);
   }
   policy.held_khz = khz;
 }

@@ -29,7 +29,7 @@ std::size_t Governor::nearest(double mhz) const {
 
 // Never the nearest level but one that is fast enough; of these the one of least energy, since below some frequency the
 // static power of the longer time outweighs what the lower voltage saves.
-std::size_t Governor::within_budget(const Forecast& forecast) const {
+std::size_t Governor::within_budget(const JumpForecast& forecast) const {
   const double allowed = forecast.left_ms - options_.reserve.value_or(1) * forecast.behind_ms;
   std::size_t best = top();
   for (std::size_t level = top(); level-- > 0;) {
@@ -42,7 +42,7 @@ std::size_t Governor::within_budget(const Forecast& forecast) const {
   return best;
 }
 
-std::size_t Governor::choose(const Forecast& forecast) const {
+std::size_t Governor::choose(const JumpForecast& forecast) const {
   switch (options_.rule) {
     case GovernorRule::published:
       if (forecast.exits_left <= 0) return top();

@@ -1,4 +1,4 @@
-// Which operating point to run the layers up to a forecast exit at.
+// Which operating point to run the layers between two tests at.
 #pragma once
 
 #include <cstdint>
@@ -28,7 +28,7 @@ struct GovernorOptions {
 };
 
 // What is known when a forecast has been made. Times are those at the highest frequency unless said otherwise.
-struct Forecast {
+struct JumpForecast {
   std::int64_t jump = 0;        // exits to the next test
   std::int64_t exits_left = 0;  // behind the exit that was tested last, the network's end not counted
   double behind_ms = 0;         // everything behind the next test, its heads and forecasts included
@@ -47,7 +47,7 @@ class Governor {
   std::size_t top() const { return mhz_.size() - 1; }
   // Of work without a forecast.
   std::size_t base_level() const { return base_level_; }
-  std::size_t choose(const Forecast& forecast) const;
+  std::size_t choose(const JumpForecast& forecast) const;
 
   // Set by calibration.
   void set_reserve(double reserve) { options_.reserve = reserve; }
@@ -55,7 +55,7 @@ class Governor {
 
  private:
   std::size_t nearest(double mhz) const;
-  std::size_t within_budget(const Forecast& forecast) const;
+  std::size_t within_budget(const JumpForecast& forecast) const;
 
   GovernorOptions options_;
   std::vector<double> mhz_;

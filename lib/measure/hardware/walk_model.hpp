@@ -23,9 +23,9 @@ struct ModelledRun {
   std::vector<std::size_t> levels;  // of each segment
 };
 
-class Replay {
+class WalkModel {
  public:
-  Replay(HardwareModel model, NetworkWork network);
+  WalkModel(HardwareModel model, NetworkWork network);
 
   const HardwareModel& model() const { return model_; }
   const NetworkWork& network() const { return network_; }
@@ -34,8 +34,8 @@ class Replay {
   // The plain network at the highest frequency, on an input of the walk's size.
   WorkCost plain(std::span<const WorkSegment> walk) const;
 
-  // Layers behind a predictor are a forecast: the governor chooses their level, and the head behind them runs at it.
-  // Everything else runs at the governor's base level, to which it returns in the end. Where inputs differ in size,
+  // The governor chooses a level for the layers between two tests, and the head and forecast behind them run at it. The
+  // layers to the first test run at its base level, to which it returns in the end. Where inputs differ in size,
   // the network's parts are scaled to the layers that ran.
   ModelledRun run(std::span<const WorkSegment> walk, const Governor& governor) const;
 
@@ -53,6 +53,6 @@ class Replay {
 // Chooses what the options left open (the reserve of a budget, the level of a constant governor) so that the mean of
 // the walks meets the deadline with a one-sided confidence of 95 %, at the least mean energy. walks: of calibration
 // inputs, at least one.
-void calibrate_governor(Governor& governor, const Replay& replay, std::span<const std::vector<WorkSegment>> walks);
+void calibrate_governor(Governor& governor, const WalkModel& replay, std::span<const std::vector<WorkSegment>> walks);
 
 }  // namespace dynexec

@@ -1,4 +1,4 @@
-#include "measure/hardware/replay.hpp"
+#include "measure/hardware/walk_model.hpp"
 
 #include <algorithm>
 #include <cmath>
@@ -13,7 +13,8 @@ constexpr int kReserveSteps = 20;
 
 }  // namespace
 
-Replay::Replay(HardwareModel model, NetworkWork network) : model_(std::move(model)), network_(std::move(network)) {
+WalkModel::WalkModel(HardwareModel model, NetworkWork network)
+    : model_(std::move(model)), network_(std::move(network)) {
   const std::size_t parts = network_.layers.size();
   Work layers;
   for (const Work& part : network_.layers) layers += part;
@@ -27,13 +28,13 @@ Replay::Replay(HardwareModel model, NetworkWork network) : model_(std::move(mode
   }
 }
 
-Governor Replay::governor(const GovernorOptions& options) const {
+Governor WalkModel::governor(const GovernorOptions& options) const {
   std::vector<double> mhz;
   for (std::size_t level = 0; level < model_.levels(); ++level) mhz.push_back(model_.mhz(level));
   return Governor(options, std::move(mhz), model_.switch_ms());
 }
 
-double Replay::scale_of(std::span<const WorkSegment> walk) const {
+double WalkModel::scale_of(std::span<const WorkSegment> walk) const {
   if (walk.empty()) return 1;
   double macs = 0;
   for (std::size_t exit = 0; exit <= walk[0].exit && exit < network_.layers.size(); ++exit)
@@ -41,7 +42,7 @@ double Replay::scale_of(std::span<const WorkSegment> walk) const {
   return macs > 0 && walk[0].macs > 0 ? walk[0].macs / macs : 1;
 }
 
-WorkCost Replay::plain(std::span<const WorkSegment> walk) const {
+WorkCost WalkModel::plain(std::span<const WorkSegment> walk) const {
   WorkCost cost = plain_;
   const double scale = scale_of(walk);
   cost.ms *= scale, cost.joules *= scale, cost.adc_joules *= scale;
@@ -49,7 +50,7 @@ WorkCost Replay::plain(std::span<const WorkSegment> walk) const {
 }
 
 // The segment as counted, with the shapes of the parts that it spans.
-Work Replay::work_of(const WorkSegment& segment, std::size_t first_exit, double scale) const {
+Work WalkModel::work_of(const WorkSegment& segment, std::size_t first_exit, double scale) const {
   Work work{.macs = segment.macs, .weight_bytes = segment.weight_bytes};
   const auto add = [&](const Work& part) {
     for (MatrixShape shape : part.matrices) {
@@ -69,13 +70,13 @@ Work Replay::work_of(const WorkSegment& segment, std::size_t first_exit, double 
 }
 
 // At worst every exit behind is tested and forecast from.
-double Replay::behind_ms(std::size_t exit, double scale, double predictor_ms) const {
+double WalkModel::behind_ms(std::size_t exit, double scale, double predictor_ms) const {
   if (exit + 1 >= behind_layers_ms_.size()) return 0;
   const auto forecasts = static_cast<double>(behind_layers_ms_.size() - 1 - exit);
   return scale * behind_layers_ms_[exit] + behind_heads_ms_[exit] + forecasts * predictor_ms;
 }
 
-ModelledRun Replay::run(std::span<const WorkSegment> walk, const Governor& governor) const {
+ModelledRun WalkModel::run(std::span<const WorkSegment> walk, const Governor& governor) const {
   ModelledRun run;
   std::size_t level = governor.base_level(), next_exit = 0;
   const double scale = scale_of(walk), plain_ms = plain(walk).ms;
@@ -90,31 +91,34 @@ ModelledRun Replay::run(std::span<const WorkSegment> walk, const Governor& gover
     const Work work = work_of(segment, next_exit, scale);
     return segment.kind == WorkSegment::Kind::predictor ? model_.digital_cost(work, at) : model_.cost(work, at);
   };
+  // The head at the layers' end, and the forecast there, should it be needed, still run at the level chosen.
+  const auto choose = [&](std::size_t i) {
+    std::vector<WorkSegment> jump{walk[i]};
+    if (i + 1 < walk.size()) jump.push_back(walk[i + 1]);
+    double forecast_ms = 0;
+    if (walk[i - 1].kind == WorkSegment::Kind::predictor) {
+      jump.push_back(walk[i - 1]);
+      forecast_ms = segment_cost(walk[i - 1], model_.top()).ms;
+    }
+    const auto cost_at = [&](std::size_t at) {
+      WorkCost cost;
+      for (const WorkSegment& part : jump) cost += segment_cost(part, at);
+      cost.joules += model_.switch_joules() * ((at != level ? 1 : 0) + (at != model_.top() ? 1 : 0));
+      return cost;
+    };
+    const auto exits = static_cast<std::int64_t>(network_.layers.size()) - 1;
+    return governor.choose({.jump = walk[i].jump,
+                            .exits_left = exits - static_cast<std::int64_t>(next_exit),
+                            .behind_ms = behind_ms(walk[i].exit, scale, forecast_ms),
+                            .left_ms = governor.options().deadline * plain_ms - run.ms,
+                            .current = level,
+                            .jump_ms = [&](std::size_t at) { return cost_at(at).ms; },
+                            .jump_joules = [&](std::size_t at) { return cost_at(at).joules; }});
+  };
   for (std::size_t i = 0; i < walk.size(); ++i) {
     const WorkSegment& segment = walk[i];
     if (segment.kind == WorkSegment::Kind::layers) {
-      if (i > 0 && walk[i - 1].kind == WorkSegment::Kind::predictor) {
-        const auto exits = static_cast<std::int64_t>(network_.layers.size()) - 1;
-        const bool has_head = i + 1 < walk.size() && walk[i + 1].kind == WorkSegment::Kind::head;
-        const double predictor_ms = segment_cost(walk[i - 1], model_.top()).ms;
-        const auto jump_cost = [&](std::size_t at) {
-          WorkCost cost = segment_cost(segment, at);
-          if (has_head) cost += segment_cost(walk[i + 1], at);
-          // The forecast there, should it be needed, still runs at this level.
-          cost += segment_cost(walk[i - 1], at);
-          cost.joules += model_.switch_joules() * ((at != level ? 1 : 0) + (at != model_.top() ? 1 : 0));
-          return cost;
-        };
-        change(governor.choose({.jump = segment.jump,
-                                .exits_left = exits - static_cast<std::int64_t>(next_exit),
-                                .behind_ms = behind_ms(segment.exit, scale, predictor_ms),
-                                .left_ms = governor.options().deadline * plain_ms - run.ms,
-                                .current = level,
-                                .jump_ms = [&](std::size_t at) { return jump_cost(at).ms; },
-                                .jump_joules = [&](std::size_t at) { return jump_cost(at).joules; }}));
-      } else {
-        change(governor.base_level());
-      }
+      if (next_exit > 0) change(choose(i));
     }
     const WorkCost cost = segment_cost(segment, level);
     run.ms += cost.ms;
@@ -127,7 +131,7 @@ ModelledRun Replay::run(std::span<const WorkSegment> walk, const Governor& gover
   return run;
 }
 
-void calibrate_governor(Governor& governor, const Replay& replay, std::span<const std::vector<WorkSegment>> walks) {
+void calibrate_governor(Governor& governor, const WalkModel& replay, std::span<const std::vector<WorkSegment>> walks) {
   const GovernorRule rule = governor.options().rule;
   const bool chooses_reserve = rule == GovernorRule::budget && !governor.options().reserve;
   if (!chooses_reserve && rule != GovernorRule::constant) return;
