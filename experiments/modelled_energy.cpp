@@ -49,18 +49,22 @@ GovernorConfig read_governor(const Node& path, bool hardware) {
     config.options.rule = governor_rule(path.get_choice("governor", "none", governor_names()));
   } else {
     config.options.rule = governor_rule(node->get_choice("rule", "budget", governor_names()));
-    const GovernorRule rule = config.options.rule;
-    if (rule == GovernorRule::budget || rule == GovernorRule::constant)
+    const GovernorRule wanted = config.options.rule;
+    if (wanted == GovernorRule::budget || wanted == GovernorRule::constant)
       config.options.deadline = node->get_double("deadline", 1, 0.1, 100);
-    if (rule == GovernorRule::budget && node->has("reserve"))
+    if (wanted == GovernorRule::budget && node->has("reserve"))
       config.options.reserve = node->get_double("reserve", 1, 0, 1);
     config.real = node->get_choice("control", "model", {"model", "cpufreq"}) == "cpufreq";
     if (config.real) config.sysfs = node->get_string("sysfs", "/sys/devices/system/cpu/cpufreq");
   }
-  if (config.options.rule != GovernorRule::none && !hardware && !config.real)
+  const GovernorRule rule = config.options.rule;
+  const bool chosen_under_model =
+      rule == GovernorRule::constant || (rule == GovernorRule::budget && !config.options.reserve);
+  if (rule != GovernorRule::none && !hardware && (!config.real || chosen_under_model))
     path.at("governor")
         .fail("has no hardware profile to work on",
-              "add hardware: {profile: configs/hardware/jetson_tx2.yaml} to the config");
+              config.real ? "set a reserve, or add hardware: {profile: configs/hardware/server_cpu.yaml}"
+                          : "add hardware: {profile: configs/hardware/jetson_tx2.yaml} to the config");
   return config;
 }
 
