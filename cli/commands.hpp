@@ -63,8 +63,9 @@ int generate(const GenerateArgs& args);
 int inspect(const InspectArgs& args);
 int doctor(const DoctorArgs& args);
 int train_command(const TrainArgs& args);
-// Answers without LibTorch.
+// Answer without LibTorch.
 int list(const ListArgs& args);
+int inspect_profile(const InspectArgs& args);  // a hardware profile
 
 // Results on stdout: the width of the terminal and whether colour is welcome (a terminal, no NO_COLOR).
 TableStyle stdout_style();
