@@ -49,6 +49,10 @@ struct TextOutput {
   std::vector<float> top_gap;        // top-1 minus top-2 target logit at each token; empty when not tracked
 };
 
+struct ClassOutput {
+  int label = -1;
+};
+
 // What a path returns for a sample.
 struct Outcome {
   std::any output;
