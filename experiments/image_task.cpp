@@ -2,6 +2,7 @@
 
 #include "base/resource_path.hpp"
 #include "base/sha256.hpp"
+#include "experiments/splits.hpp"
 
 namespace dynexec {
 namespace {
@@ -40,6 +41,9 @@ ImageTasks read_image_tasks(const Node& root) {
   } else {
     tasks.calibration = std::make_shared<ImageTask>(images, first + samples, wanted, classes);
   }
+  const Splits splits = read_splits(root, tasks.test, tasks.calibration);
+  tasks.test = splits.measured;
+  tasks.calibration = splits.calibration;
   return tasks;
 }
 
