@@ -11,6 +11,7 @@
 #include "base/resource_path.hpp"
 #include "cli/bench_bar.hpp"
 #include "cli/commands.hpp"
+#include "config/variants.hpp"
 #include "experiments/registry.hpp"
 #include "measure/threads.hpp"
 #include "measure/tune.hpp"
@@ -25,13 +26,6 @@ constexpr const char* kHeldOut = "calibration.held_out=0.75";
 std::vector<std::string> concat(std::vector<std::string> first, const std::vector<std::string>& second) {
   first.insert(first.end(), second.begin(), second.end());
   return first;
-}
-
-// A value of a config in single quotes.
-std::string quoted(const std::string& text) {
-  std::string result = "'";
-  for (const char c : text) result += c == '\'' ? "''" : std::string(1, c);
-  return result + "'";
 }
 
 std::vector<Knob> wanted_knobs(const Node& root, const std::vector<std::string>& wanted) {
@@ -68,24 +62,26 @@ std::string resolved(const Config& config) {
 
 // The baseline, then a path for every value of every knob.
 std::vector<ItemVariant> all_settings(const std::vector<Knob>& knobs, std::vector<TuneLadder>& ladders) {
-  std::vector<ItemVariant> items{{.index = 0, .overrides = {}}};
+  std::vector<ItemVariant> items{{.index = 0, .values = {}}};
   for (const Knob& knob : knobs) {
     TuneLadder ladder{.path = knob.name, .key = knob.key, .values = knob.values, .places = {}, .lossy = knob.lossy};
     for (const double value : knob.values) {
+      const std::string text = fmt::format("{:g}", value);
       ladder.places.push_back(items.size());
-      items.push_back({knob.path,
-                       {"name=" + quoted(fmt::format("{} {} {:g}", knob.name, knob.key, value)),
-                        fmt::format("{}={:g}", knob.key, value)}});
+      items.push_back({knob.path, {{"name", knob.name + " " + knob.key + " " + text}, {knob.key, text}}});
     }
     ladders.push_back(std::move(ladder));
   }
   return items;
 }
 
-std::vector<TunedPath> measure(const Config& config, const std::vector<Knob>& knobs, const TuneArgs& args,
-                               const TuneOptions& options) {
+std::vector<TunedPath> measure(const std::string& path, std::vector<std::string> overrides,
+                               const std::vector<Knob>& knobs, const TuneArgs& args, const TuneOptions& options) {
   std::vector<TuneLadder> ladders;
-  const Config settings = config.with_items("paths", all_settings(knobs, ladders));
+  const Config config = Config::load(path, overrides);
+  overrides.push_back(items_override("paths", config.root().at("paths"), all_settings(knobs, ladders)));
+  overrides.emplace_back("calibration.measure_held_out=true");
+  const Config settings = Config::load(path, overrides);
   const Node root = settings.root();
   const BenchOptions bench = read_bench_options(root.section("bench"));
   Experiment experiment = build_experiment(root);
@@ -97,8 +93,9 @@ std::vector<TunedPath> measure(const Config& config, const std::vector<Knob>& kn
     throw_if_interrupted();
     if (progress.stage == BenchProgress::Stage::measure) bar.update(progress);
   };
-  std::vector<TunedPath> tuned = tune_paths(experiment, std::move(ladders), options, bench,
-                                            {.config = name, .threads = threads.threads, .progress = show});
+  std::vector<TunedPath> tuned =
+      tune_paths(experiment, std::move(ladders), options, bench,
+                 {.config = name, .threads = threads.threads, .analyse = false, .progress = show});
   bar.finish();
   return tuned;
 }
@@ -118,8 +115,8 @@ int tune(const TuneArgs& args) {
   if (args.threads > 0) overrides.push_back(fmt::format("bench.threads={}", args.threads));
   // What the methods learn from must be the same here and in the tuned config, so both hold the same samples out.
   {
-    const Config plain = Config::load(path, overrides);
-    if (plain.root().section("calibration").get_double("held_out", 0) <= 0) overrides.emplace_back(kHeldOut);
+    const Config given = Config::load(path, overrides);
+    if (given.root().section("calibration").get_double("held_out", 0) <= 0) overrides.emplace_back(kHeldOut);
   }
   const Config plain = Config::load(path, overrides);
   const std::vector<Knob> knobs = wanted_knobs(plain.root(), args.paths);
@@ -129,8 +126,7 @@ int tune(const TuneArgs& args) {
   const std::string folder = std::filesystem::path(output).parent_path().string();
   require_writable_folder(folder.empty() ? "." : folder);
 
-  const std::vector<TunedPath> tuned =
-      measure(Config::load(path, concat(overrides, {"calibration.measure_held_out=true"})), knobs, args, options);
+  const std::vector<TunedPath> tuned = measure(path, overrides, knobs, args, options);
 
   std::vector<std::string> choices{"name=" + name + "-tuned"};
   for (std::size_t i = 0; i < knobs.size(); ++i)

@@ -70,12 +70,6 @@ class Node {
   config_detail::Value* value_;
 };
 
-// One item of a list, changed: "a.b=c" as in Config::load, relative to the item.
-struct ItemVariant {
-  std::size_t index = 0;
-  std::vector<std::string> overrides;
-};
-
 class Config {
  public:
   // path: YAML file of at most 1 MiB. `extends: other.yaml` (or a list, the later over the earlier; relative
@@ -94,9 +88,6 @@ class Config {
   // config, whose own resolved text is the same.
   std::string resolved_yaml() const;
   std::string path() const;
-  // The same config as it was loaded, nothing of it read, with the items of the root's list `list` replaced by copies
-  // of them (an item may come several times). Errors keep the places of what is copied.
-  Config with_items(const std::string& list, const std::vector<ItemVariant>& items) const;
 
  private:
   std::shared_ptr<config_detail::Document> document_;

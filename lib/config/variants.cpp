@@ -1,54 +1,56 @@
-#include <fmt/format.h>
+#include "config/variants.hpp"
 
-#include "base/error.hpp"
-#include "config/node.hpp"
-#include "config/override.hpp"
-#include "config/value.hpp"
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include <algorithm>
 
 namespace dynexec {
 namespace {
 
-using config_detail::Document;
-using config_detail::Entry;
-using config_detail::Kind;
-using config_detail::Value;
+constexpr const char* kPlain = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_./+-";
 
-// What was written, without defaults that a program filled in and without what it read.
-std::unique_ptr<Value> copy_of(const Value& value) {
-  auto copy = std::make_unique<Value>();
-  copy->kind = value.kind;
-  copy->place = value.place;
-  copy->text = value.text;
-  copy->quoted = value.quoted;
-  copy->flow = value.flow;
-  copy->written_null = value.written_null;
-  for (const Entry& entry : value.entries)
-    if (entry.value->given) copy->entries.push_back({entry.key, entry.place, copy_of(*entry.value)});
-  for (const auto& item : value.items) copy->items.push_back(copy_of(*item));
-  return copy;
+// A scalar in flow style. Numbers and truth values stay plain, as only plain ones are understood as such.
+std::string flow_scalar(const std::string& text) {
+  const bool plain = !text.empty() && text.find_first_not_of(kPlain) == std::string::npos && text != "null" &&
+                     text != "Null" && text != "NULL" && text != "-";
+  if (plain) return text;
+  std::string quoted = "\"";
+  for (const char c : text) {
+    if (c == '"' || c == '\\') quoted += '\\';
+    if (static_cast<unsigned char>(c) < 0x20)
+      quoted += fmt::format("\\x{:02x}", static_cast<int>(c));
+    else
+      quoted += c;
+  }
+  return quoted + '"';
+}
+
+std::string flow_text(const Node& node, const std::vector<std::pair<std::string, std::string>>& values = {}) {
+  std::vector<std::string> parts;
+  if (node.is_map()) {
+    for (const std::string& key : node.keys()) {
+      const auto changed = [&](const auto& value) { return value.first == key; };
+      if (std::none_of(values.begin(), values.end(), changed))
+        parts.push_back(flow_scalar(key) + ": " + flow_text(node.at(key)));
+    }
+    for (const auto& [key, text] : values) parts.push_back(flow_scalar(key) + ": " + flow_scalar(text));
+    return fmt::format("{{{}}}", fmt::join(parts, ", "));
+  }
+  if (node.is_sequence()) {
+    for (const Node& item : node.items()) parts.push_back(flow_text(item));
+    return fmt::format("[{}]", fmt::join(parts, ", "));
+  }
+  return node.is_scalar() ? flow_scalar(node.as_string()) : "~";
 }
 
 }  // namespace
 
-Config Config::with_items(const std::string& list, const std::vector<ItemVariant>& items) const {
-  Config config;
-  config.document_ = std::make_shared<Document>();
-  config.document_->path = document_->path;
-  config.document_->root = std::move(*copy_of(document_->root));
-  Entry* entry = config.document_->root.find(list);
-  if (entry == nullptr || entry->value->kind != Kind::sequence)
-    throw Error(ErrorKind::config, fmt::format("`{}` is not a list", list), document_->root.place.text(),
-                fmt::format("write the items of `{}` one a line, each after `- `", list));
-  config_detail::Budget budget;
-  std::vector<std::unique_ptr<Value>> varied;
-  for (const ItemVariant& item : items) {
-    varied.push_back(copy_of(*entry->value->items.at(item.index)));
-    for (const std::string& text : item.overrides) config_detail::apply_override(*varied.back(), text, budget);
-  }
-  entry->value->items = std::move(varied);
-  config_detail::link(config.document_->root);
-  config.document_->mark_read(config.document_->root);
-  return config;
+std::string items_override(const std::string& key, const Node& list, const std::vector<ItemVariant>& items) {
+  const std::vector<Node> nodes = list.items();
+  std::vector<std::string> parts;
+  for (const ItemVariant& item : items) parts.push_back(flow_text(nodes.at(item.index), item.values));
+  return fmt::format("{}=[{}]", key, fmt::join(parts, ", "));
 }
 
 }  // namespace dynexec

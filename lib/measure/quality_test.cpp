@@ -27,7 +27,7 @@ double score(double lost, double gained, double n, double margin) {
 // The outcomes at least as good as the one seen: for each number of gains the most losses.
 class Region {
  public:
-  Region(const DropCounts& counts, double margin) : n_(counts.samples), margin_(margin) {
+  Region(const DropCounts& counts, double margin) : n_(counts.samples), margin_(margin), binomial_(counts.samples) {
     const double n = static_cast<double>(n_);
     const double seen = score(static_cast<double>(counts.lost), static_cast<double>(counts.gained), n, margin) + 1e-9;
     // More gains allow for more losses, so both counts only go up.
@@ -50,8 +50,8 @@ class Region {
     for (std::int64_t gained = first; gained <= last; ++gained) {
       const std::int64_t lost = most_lost_[static_cast<std::size_t>(gained)];
       if (lost < 0) continue;
-      const double share = std::exp(log_binomial_pmf(gained, n_, gain));
-      if (share > 0) sum += share * binomial_cdf(lost, n_ - gained, loss);
+      const double share = std::exp(binomial_.log_pmf(gained, n_, gain));
+      if (share > 0) sum += share * binomial_.cdf(lost, n_ - gained, loss);
     }
     return sum;
   }
@@ -59,6 +59,7 @@ class Region {
  private:
   std::int64_t n_;
   double margin_;
+  BinomialTable binomial_;
   std::vector<std::int64_t> most_lost_;
 };
 

@@ -17,15 +17,21 @@ double choose(int n, int k) {
   return ways;
 }
 
-// P(p <= level) by adding up all outcomes of n samples, each lost with probability `lost` and gained with `gained`.
-double size_of_exact_test(int n, double margin, double level, double lost, double gained) {
-  double size = 0;
+// Outcomes (lost, gained) of n samples that pass at `level`.
+std::vector<std::pair<int, int>> passing(int n, double margin, double level) {
+  std::vector<std::pair<int, int>> outcomes;
   for (int l = 0; l <= n; ++l)
-    for (int g = 0; g + l <= n; ++g) {
-      if (exact_drop_p({l, g, n}, margin) > level) continue;
-      size += choose(n, l) * choose(n - l, g) * std::pow(lost, l) * std::pow(gained, g) *
-              std::pow(1 - lost - gained, n - l - g);
-    }
+    for (int g = 0; g + l <= n; ++g)
+      if (exact_drop_p({l, g, n}, margin) <= level) outcomes.emplace_back(l, g);
+  return outcomes;
+}
+
+// Their probability when a sample is lost with probability `lost` and gained with `gained`.
+double size_of_exact_test(const std::vector<std::pair<int, int>>& outcomes, int n, double lost, double gained) {
+  double size = 0;
+  for (const auto& [l, g] : outcomes)
+    size += choose(n, l) * choose(n - l, g) * std::pow(lost, l) * std::pow(gained, g) *
+            std::pow(1 - lost - gained, n - l - g);
   return size;
 }
 
@@ -67,12 +73,13 @@ TEST_CASE("the exact test rejects no true hypothesis more often than its level s
   const int n = 24;
   const double margin = 0.1;
   for (const double level : {0.05, 0.2}) {
+    const auto outcomes = passing(n, margin, level);
     double largest = 0;
     for (const double gained : {0.0, 0.001, 0.01, 0.03, 0.1, 0.2, 0.33, 0.45})
       for (const double beyond : {0.0, 0.05}) {
         const double lost = gained + margin + beyond;
         if (lost + gained > 1) continue;
-        const double size = size_of_exact_test(n, margin, level, lost, gained);
+        const double size = size_of_exact_test(outcomes, n, lost, gained);
         CHECK(size <= level * (1 + 1e-6));
         largest = std::max(largest, size);
       }
