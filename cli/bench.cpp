@@ -1,14 +1,10 @@
 // dynexec bench: one config, measured, written to its run folder and printed.
 #include <fmt/format.h>
-#include <unistd.h>
-
-#include <algorithm>
-#include <optional>
 
 #include "base/error.hpp"
 #include "base/interrupt.hpp"
-#include "base/progress.hpp"
 #include "base/resource_path.hpp"
+#include "cli/bench_bar.hpp"
 #include "cli/commands.hpp"
 #include "cli/versions.hpp"
 #include "config/node.hpp"
@@ -29,58 +25,6 @@ std::vector<std::string> with_flags(const BenchArgs& args) {
   if (args.trace) overrides.emplace_back("bench.trace=true");
   return overrides;
 }
-
-// A run folder is named after the config, so the name must be a plain file name.
-std::string read_name(const Node& root) {
-  const std::string name = root.get_string("name");
-  const bool plain =
-      !name.empty() && name.front() != '.' && name.size() <= 100 && std::all_of(name.begin(), name.end(), [](char c) {
-        return std::isalnum(static_cast<unsigned char>(c)) != 0 || c == '-' || c == '_' || c == '.';
-      });
-  if (!plain) root.at("name").fail("the name '" + name + "' is no plain file name", "use letters, digits, - and _");
-  return name;
-}
-
-// Shows where a run stands on stderr. The bench calls back between runs only, never inside one.
-class BenchBar {
- public:
-  BenchBar(std::string name, bool enabled) : name_(std::move(name)), enabled_(enabled) {}
-
-  void update(const BenchProgress& progress) {
-    throw_if_interrupted();
-    if (!enabled_) return;
-    if (progress.stage != BenchProgress::Stage::measure) {
-      if (progress.path == stage_path_ && progress.stage == stage_) return;
-      stage_ = progress.stage, stage_path_ = progress.path;
-      fmt::print(stderr, "{} {}\n", stage_ == BenchProgress::Stage::prepare ? "preparing" : "warming up", stage_path_);
-      return;
-    }
-    // min_time_s may ask for more repetitions on the way; the bar then starts again with the new total.
-    if (!bar_ || total_ != progress.total) {
-      total_ = progress.total;
-      bar_.emplace(ProgressOptions{.label = "bench " + name_,
-                                   .total = static_cast<std::uint64_t>(total_),
-                                   .unit = "blocks",
-                                   .enabled = true,
-                                   .clock = {}});
-      bar_->skip(static_cast<std::uint64_t>(progress.done));
-      done_ = progress.done;
-    }
-    if (progress.done > done_) bar_->advance(static_cast<std::uint64_t>(progress.done - done_));
-    done_ = progress.done;
-  }
-  void finish() {
-    if (bar_) bar_->finish();
-  }
-
- private:
-  std::string name_;
-  bool enabled_;
-  std::optional<Progress> bar_;
-  std::int64_t done_ = 0, total_ = 0;
-  BenchProgress::Stage stage_ = BenchProgress::Stage::measure;
-  std::string stage_path_;
-};
 
 struct Conditions {
   Expectations expected;
@@ -132,7 +76,7 @@ std::vector<SummaryRow> measure(Run& run, RunFolder& folder, std::vector<SampleR
 
   DoneSet done;
   for (const SampleRow& row : rows) done.add(row);
-  BenchBar bar(run.name, !run.quiet);
+  BenchBar bar("bench " + run.name, !run.quiet);
   const BenchRequest request{.config = run.name,
                              .threads = threads.threads,
                              .read_gb_per_s = bandwidth.at(threads.threads),
@@ -163,7 +107,7 @@ int bench(const BenchArgs& args) {
   const Config config = Config::load(path, with_flags(args));
   const Node root = config.root();
   Run run;
-  run.name = read_name(root);
+  run.name = read_run_name(root);
   run.options = read_bench_options(root.section("bench"));
   run.quiet = args.quiet;
   run.experiment = build_experiment(root);

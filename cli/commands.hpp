@@ -53,6 +53,24 @@ struct TrainArgs {
   bool resume = false, dry_run = false, quiet = false;
 };
 
+struct TuneArgs {
+  std::string config;
+  std::vector<std::string> overrides;
+  std::vector<std::string> paths;  // empty: every path with a setting to tune
+  double max_quality_drop = 0.01, confidence = 0.95;
+  std::string by = "time", test = "auto";
+  std::string output;  // empty: results/tuned/<name>.yaml
+  std::string format = "table";
+  int threads = 0;
+  bool quiet = false;
+};
+
+struct CompareArgs {
+  std::vector<std::string> runs;  // one or two folders of finished runs, or samples.csv files
+  std::string reference;          // a path; empty: the baseline, or the same path of the other run
+  std::string format = "table";
+};
+
 struct ListArgs {
   std::string format = "table";
 };
@@ -63,9 +81,11 @@ int generate(const GenerateArgs& args);
 int inspect(const InspectArgs& args);
 int doctor(const DoctorArgs& args);
 int train_command(const TrainArgs& args);
+int tune(const TuneArgs& args);
 // Answer without LibTorch.
 int list(const ListArgs& args);
 int inspect_profile(const InspectArgs& args);  // a hardware profile
+int compare(const CompareArgs& args);
 
 // Results on stdout: the width of the terminal and whether colour is welcome (a terminal, no NO_COLOR).
 TableStyle stdout_style();

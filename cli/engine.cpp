@@ -5,7 +5,7 @@
 extern "C" const dynexec::cli::Engine* dynexec_engine(const char* resource_root) {
   using namespace dynexec::cli;
   static const Engine engine{
-      .bench = bench, .generate = generate, .inspect = inspect, .doctor = doctor, .train = train_command};
+      .bench = bench, .generate = generate, .inspect = inspect, .doctor = doctor, .train = train_command, .tune = tune};
   dynexec::set_resource_root(resource_root);
   return &engine;
 }

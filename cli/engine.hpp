@@ -13,6 +13,7 @@ struct Engine {
   int (*inspect)(const InspectArgs&);
   int (*doctor)(const DoctorArgs&);
   int (*train)(const TrainArgs&);
+  int (*tune)(const TuneArgs&);
 };
 
 // The folder that holds configs/ and models/: the parent of the binary's folder, or the current folder.

@@ -85,11 +85,50 @@ void add_generate(CLI::App& app, std::function<int()>& action) {
   });
 }
 
+void add_tune(CLI::App& app, std::function<int()>& action) {
+  static TuneArgs args;
+  CLI::App* command = app.add_subcommand(
+      "tune", "Choose every path's fastest setting with a bounded quality loss, on calibration samples");
+  command->add_option("config", args.config, "YAML config")->required();
+  command->add_option("--max-quality-drop", args.max_quality_drop, "Loss of mean quality that is allowed")
+      ->check(CLI::Range(1e-6, 0.999))
+      ->capture_default_str();
+  command->add_option("--confidence", args.confidence, "Confidence that the loss stays below, for each path")
+      ->check(CLI::Range(0.5, 0.999999))
+      ->capture_default_str();
+  command->add_option("--path", args.paths, "Tune only this path; repeatable")
+      ->type_name("NAME")
+      ->expected(1)
+      ->take_all();
+  command->add_option("--by", args.by, "What is fast: time (measured) or macs (counted)")
+      ->check(CLI::IsMember({"time", "macs"}))
+      ->capture_default_str();
+  command->add_option("--test", args.test, "auto, exact (0/1 metrics), hoeffding_bentkus or betting")
+      ->check(CLI::IsMember({"auto", "exact", "hoeffding_bentkus", "betting"}))
+      ->capture_default_str();
+  command->add_option("-o,--output", args.output, "Tuned config (default: results/tuned/<name>.yaml)");
+  command->add_option("--threads", args.threads, "Threads (default: what a calibration finds best)")
+      ->check(CLI::Range(1, 1024));
+  command->add_flag("--quiet", args.quiet, "No progress on stderr");
+  add_overrides(command, args.overrides);
+  add_format(command, args.format);
+  command->callback([&action] { action = [] { return load_engine().tune(args); }; });
+}
+
 void add_others(CLI::App& app, std::function<int()>& action) {
   static ListArgs list_args;
   CLI::App* list_command = app.add_subcommand("list", "List experiments, configs, hardware profiles and models");
   add_format(list_command, list_args.format);
   list_command->callback([&action] { action = [] { return list(list_args); }; });
+
+  static CompareArgs compare_args;
+  CLI::App* compare_command =
+      app.add_subcommand("compare", "Compare the paths of a finished run, or two runs, sample by sample");
+  compare_command->add_option("runs", compare_args.runs, "Run folder, or two")->required()->expected(1, 2);
+  compare_command->add_option("--reference", compare_args.reference,
+                              "Path to compare with (default: the baseline; with two runs the same path of the first)");
+  add_format(compare_command, compare_args.format);
+  compare_command->callback([&action] { action = [] { return compare(compare_args); }; });
 
   static InspectArgs inspect_args;
   CLI::App* inspect_command = app.add_subcommand(
@@ -125,10 +164,13 @@ int run(int argc, char** argv) {
       "dynexec");
   app.set_version_flag("--version", DYNEXEC_VERSION);
   app.require_subcommand(1);
-  app.footer("Exit codes: 0 done, 1 failed, 2 bad usage or config, 3 a --fail-if condition held, 130 interrupted.");
+  app.footer(
+      "Exit codes: 0 done, 1 failed, 2 bad usage or config, 3 a --fail-if condition held or\ntune found no setting "
+      "that passes, 130 interrupted.");
   std::function<int()> action;
   add_bench(app, action);
   add_generate(app, action);
+  add_tune(app, action);
   add_others(app, action);
   try {
     app.parse(argc, argv);

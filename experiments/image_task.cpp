@@ -4,6 +4,7 @@
 #include "base/sha256.hpp"
 #include "data/shapes/field.hpp"
 #include "data/shapes/shapes.hpp"
+#include "experiments/splits.hpp"
 
 namespace dynexec {
 namespace {
@@ -67,6 +68,9 @@ ImageTasks read_image_tasks(const Node& root) {
   } else {
     tasks.calibration = std::make_shared<ImageTask>(images, first + samples, wanted, classes);
   }
+  const Splits splits = read_splits(root, tasks.test, tasks.calibration);
+  tasks.test = splits.measured;
+  tasks.calibration = splits.calibration;
   return tasks;
 }
 

@@ -11,7 +11,7 @@
 namespace dynexec {
 
 struct ImageTasks {
-  std::shared_ptr<const ImageTask> test, calibration;  // disjoint
+  std::shared_ptr<const Task> test, calibration;  // disjoint; see read_splits
   std::vector<Provenance> provenance;
   std::int64_t channels = 0, size = 0;
 };

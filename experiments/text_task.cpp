@@ -6,6 +6,7 @@
 #include "base/sha256.hpp"
 #include "data/reasoning_task.hpp"
 #include "data/text_prompts.hpp"
+#include "experiments/splits.hpp"
 
 namespace dynexec {
 namespace {
@@ -74,9 +75,13 @@ TextTasks read_prompt_tasks(const Node& task, std::int64_t calibration_samples) 
 
 TextTasks read_text_tasks(const Node& root, std::int64_t calibration_samples) {
   const Node task = root.at("task");
-  return task.get_choice("kind", "reasoning", {"reasoning", "prompts"}) == "reasoning"
-             ? read_reasoning_tasks(task, calibration_samples)
-             : read_prompt_tasks(task, calibration_samples);
+  TextTasks tasks = task.get_choice("kind", "reasoning", {"reasoning", "prompts"}) == "reasoning"
+                        ? read_reasoning_tasks(task, calibration_samples)
+                        : read_prompt_tasks(task, calibration_samples);
+  const Splits splits = read_splits(root, tasks.test, tasks.calibration);
+  tasks.test = splits.measured;
+  tasks.calibration = splits.calibration;
+  return tasks;
 }
 
 }  // namespace dynexec

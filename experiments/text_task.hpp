@@ -11,7 +11,7 @@
 namespace dynexec {
 
 struct TextTasks {
-  std::shared_ptr<const Task> test, calibration;  // disjoint
+  std::shared_ptr<const Task> test, calibration;  // disjoint; see read_splits
   std::vector<Provenance> provenance;             // data files
 };
 

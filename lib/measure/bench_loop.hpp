@@ -44,6 +44,7 @@ struct BenchRequest {
   double read_gb_per_s = kMissing;  // for bandwidth_share
   EnergyMeter* energy = nullptr;
   Clock* clock = nullptr;  // null: system_clock()
+  bool analyse = true;     // false: no theory line and oracle, which may cost as much as the run itself
   // Called between runs, never during one. May throw Error(interrupted): what was written stays resumable.
   std::function<void(const BenchProgress&)> progress;
 };

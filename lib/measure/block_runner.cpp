@@ -125,7 +125,7 @@ SampleRow BlockRunner::base_row(std::size_t path, const Sample& sample, std::int
 void BlockRunner::fill_row(const TimedRun& run, std::size_t path, const Sample& sample, Outcome& outcome,
                            double cpu_share, SampleRow& row) {
   const Streams streams{options_.seed, sample.index, static_cast<std::uint32_t>(row.repetition)};
-  experiment_.paths[path]->analyse(sample, streams, outcome);
+  if (request_.analyse) experiment_.paths[path]->analyse(sample, streams, outcome);
   const std::vector<Score> scores = experiment_.task->score(sample, outcome);
 
   const double batch = static_cast<double>(run.outcomes.size()), wall_ms = run.wall_ms();

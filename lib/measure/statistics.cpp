@@ -4,15 +4,10 @@
 #include <cmath>
 #include <vector>
 
+#include "measure/binomial.hpp"
+
 namespace dynexec {
 namespace {
-
-// log of the binomial probability of k successes in n trials, 0 < p < 1.
-double log_binomial(std::int64_t n, std::int64_t k, double p) {
-  const auto log_factorial = [](std::int64_t m) { return std::lgamma(static_cast<double>(m) + 1); };
-  return log_factorial(n) - log_factorial(k) - log_factorial(n - k) + static_cast<double>(k) * std::log(p) +
-         static_cast<double>(n - k) * std::log1p(-p);
-}
 
 double polynomial(std::span<const double> coefficients, double x) {  // highest power first
   double sum = 0;
@@ -61,7 +56,7 @@ Interval percentile_with_interval(std::span<const double> values, double p, doub
   std::int64_t low = 0, high = n + 1;  // 1-based ranks; 0 and n + 1 do not exist
   double below = 0;
   for (std::int64_t k = 0; k <= n; ++k) {
-    below += std::exp(log_binomial(n, k, p));
+    below += std::exp(log_binomial_pmf(k, n, p));
     if (below <= tail) low = k + 1;
     if (below >= 1 - tail) {
       high = k + 1;

@@ -64,7 +64,8 @@ void from_value(const FieldValue& value, T& member) {
 inline bool has_figures(const SampleRow& row) {
   return row.error.empty();
 }
-inline bool has_figures(const SummaryRow&) {
+template <class Row>
+bool has_figures(const Row&) {
   return true;
 }
 

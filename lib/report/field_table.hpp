@@ -8,7 +8,9 @@
 #include <variant>
 #include <vector>
 
+#include "measure/comparison.hpp"
 #include "measure/rows.hpp"
+#include "measure/tune.hpp"
 
 namespace dynexec {
 
@@ -32,14 +34,18 @@ struct Field {
   void (*set)(Row&, const FieldValue&);  // value is monostate or of the type that get returns
 };
 
-// The columns of samples.csv (SampleRow) and summary.csv (SummaryRow) in their order; the first is
-// schema_version.
+// The columns of samples.csv (SampleRow), of summary.csv (SummaryRow) and of what `dynexec tune` (TuneRow) and
+// `dynexec compare` (ComparisonRow) print, in their order; the first is schema_version.
 template <class Row>
 std::span<const Field<Row>> field_table();
 template <>
 std::span<const Field<SampleRow>> field_table<SampleRow>();
 template <>
 std::span<const Field<SummaryRow>> field_table<SummaryRow>();
+template <>
+std::span<const Field<TuneRow>> field_table<TuneRow>();
+template <>
+std::span<const Field<ComparisonRow>> field_table<ComparisonRow>();
 
 // The field of that name, nullptr when there is none.
 template <class Row>

@@ -92,5 +92,11 @@ template std::string csv_line(const SampleRow&);
 template std::string csv_line(const SummaryRow&);
 template std::string render_json(std::span<const SampleRow>);
 template std::string render_json(std::span<const SummaryRow>);
+template std::string csv_header<TuneRow>();
+template std::string csv_line(const TuneRow&);
+template std::string render_json(std::span<const TuneRow>);
+template std::string csv_header<ComparisonRow>();
+template std::string csv_line(const ComparisonRow&);
+template std::string render_json(std::span<const ComparisonRow>);
 
 }  // namespace dynexec

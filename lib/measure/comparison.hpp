@@ -1,0 +1,43 @@
+// Finished runs side by side: paired ratios of any path against any other, also of another run.
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "measure/bootstrap.hpp"
+#include "measure/rows.hpp"
+
+namespace dynexec {
+
+// Repetitions below which the rank test over them says little (its smallest p with 3 against 3 is 0.1).
+inline constexpr std::int64_t kRankTestRepetitions = 9;
+
+struct RunRows {
+  std::string name;  // as the user calls it
+  std::vector<SampleRow> rows;
+};
+
+// One path against its reference.
+struct ComparisonRow {
+  std::string run, path, reference_run, reference;
+  std::int64_t samples = 0;      // that both measured
+  std::int64_t repetitions = 0;  // complete on both sides: what the rank test compares
+  Interval latency_ratio;        // the reference's over this path's: geometric mean over samples, paired; > 1 is faster
+  Interval latency_ratio_total;  // summed times
+  double mann_whitney_p = kMissing;  // of the total times of repetitions
+  std::string quality_metric;
+  Interval quality_delta;                                 // this path's minus the reference's, paired
+  double macs_ratio = kMissing, energy_ratio = kMissing;  // the reference's over this path's, total
+  std::vector<std::string> notes;                         // what stands in the way of quoting it
+};
+
+// One run: every path against `reference` ("": the first path). Two runs (second not null): each path of the second
+// against the same path of the first, or with a reference every path of both against that path of the first. Samples
+// are matched by their ids. Error(usage) with "did you mean" for an unknown reference, Error(data) when nothing can be
+// compared.
+std::vector<ComparisonRow> compare_runs(const RunRows& first, const RunRows* second, const std::string& reference,
+                                        const BootstrapOptions& bootstrap = {});
+
+}  // namespace dynexec

@@ -1,0 +1,101 @@
+#include <doctest/doctest.h>
+
+#include <cmath>
+
+#include "base/error.hpp"
+#include "measure/comparison.hpp"
+#include "measure/statistics.hpp"
+
+using namespace dynexec;
+
+namespace {
+
+// Sample s of path p in repetition r takes ms(s) / speed(p), a little more in later repetitions.
+RunRows run(const std::string& name, const std::vector<std::pair<std::string, double>>& speeds, int samples = 12,
+            int repetitions = 9, int first = 0) {
+  RunRows rows{name, {}};
+  for (int repetition = 0; repetition < repetitions; ++repetition)
+    for (int sample = 0; sample < samples; ++sample)
+      for (const auto& [path, speed] : speeds) {
+        SampleRow row;
+        row.path = path;
+        row.sample = sample;
+        row.sample_id = "s" + std::to_string(first + sample);
+        row.repetition = repetition;
+        row.threads = 2;
+        row.latency_ms = (10 + first + sample) / speed * (1 + 0.001 * repetition);
+        row.cost.macs = 100 / speed;
+        row.quality_metric = "accuracy";
+        row.quality = (first + sample) % 4 == 0 && speed > 1 ? 0 : 1;
+        rows.rows.push_back(row);
+      }
+  return rows;
+}
+
+}  // namespace
+
+TEST_CASE("paths of a run against any of them") {
+  const RunRows rows = run("a", {{"base", 1}, {"fast", 2}, {"slow", 0.5}});
+  const auto against_base = compare_runs(rows, nullptr, "");
+  REQUIRE(against_base.size() == 2);
+  CHECK(against_base[0].path == "fast");
+  CHECK(against_base[0].reference == "base");
+  CHECK(against_base[0].samples == 12);
+  CHECK(against_base[0].repetitions == 9);
+  CHECK(against_base[0].latency_ratio.value == doctest::Approx(2));
+  CHECK(against_base[0].latency_ratio.low == doctest::Approx(2));
+  CHECK(against_base[0].latency_ratio_total.value == doctest::Approx(2));
+  CHECK(against_base[0].macs_ratio == doctest::Approx(2));
+  CHECK(std::isnan(against_base[0].energy_ratio));
+  // Three of twelve samples are lost.
+  CHECK(against_base[0].quality_delta.value == doctest::Approx(-0.25));
+  CHECK(against_base[0].quality_delta.low == paired_proportion_interval(0, 3, 12, 0.95).low);
+  // Nine totals on either side that do not overlap: U = 81, z = (81 - 40.5 - 0.5) / sqrt(81 * 19 / 12).
+  CHECK(against_base[0].mann_whitney_p == doctest::Approx(std::erfc(40 / std::sqrt(81 * 19 / 12.0) / std::sqrt(2.0))));
+  CHECK(against_base[0].notes.empty());
+  CHECK(against_base[1].latency_ratio.value == doctest::Approx(0.5));
+  const auto against_fast = compare_runs(rows, nullptr, "fast");
+  CHECK(against_fast[0].path == "base");
+  CHECK(against_fast[1].latency_ratio.value == doctest::Approx(0.25));
+}
+
+TEST_CASE("two runs are matched by the ids of their samples") {
+  const RunRows before = run("before", {{"base", 1}, {"fast", 2}, {"gone", 1}});
+  const RunRows after = run("after", {{"base", 1}, {"fast", 3}, {"new", 4}}, 12, 9, 4);  // samples 4 to 15
+  const auto same = compare_runs(before, &after, "");
+  REQUIRE(same.size() == 2);
+  CHECK(same[0].path == "base");
+  CHECK(same[0].samples == 8);
+  CHECK(same[0].latency_ratio.value == doctest::Approx(1));
+  CHECK(same[1].run == "after");
+  CHECK(same[1].reference_run == "before");
+  CHECK(same[1].latency_ratio.value == doctest::Approx(1.5));
+  const auto all = compare_runs(before, &after, "base");
+  REQUIRE(all.size() == 5);  // fast and gone of the first, then base, fast and new of the second
+  CHECK(all[4].path == "new");
+  CHECK(all[4].latency_ratio.value == doctest::Approx(4));
+}
+
+TEST_CASE("what stands in the way of quoting is noted") {
+  RunRows rows = run("a", {{"base", 1}, {"fast", 2}}, 5, 3);
+  rows.rows[1].error = "broken";
+  for (SampleRow& row : rows.rows) row.disturbed = row.repetition == 0;
+  const auto compared = compare_runs(rows, nullptr, "");
+  REQUIRE(compared.size() == 1);
+  CHECK(compared[0].repetitions == 2);  // the first is incomplete
+  REQUIRE(compared[0].notes.size() == 4);
+  CHECK(compared[0].notes[0].find("repetitions") != std::string::npos);
+  CHECK(compared[0].notes[1].find("samples") != std::string::npos);
+  CHECK(compared[0].notes[2].find("1 rows failed") != std::string::npos);
+  CHECK(compared[0].notes[3].find("disturbed") != std::string::npos);
+}
+
+TEST_CASE("what cannot be compared is refused") {
+  const RunRows rows = run("a", {{"base", 1}, {"fast", 2}}), single = run("b", {{"base", 1}}),
+                others = run("c", {{"base", 1}}, 12, 9, 100), strange = run("d", {{"else", 1}});
+  CHECK_THROWS_AS(compare_runs(rows, nullptr, "fasst"), Error);
+  CHECK_THROWS_AS(compare_runs(single, nullptr, ""), Error);
+  CHECK_THROWS_AS(compare_runs(rows, &others, ""), Error);
+  CHECK_THROWS_AS(compare_runs(rows, &strange, ""), Error);
+  CHECK_THROWS_AS(compare_runs({"e", {}}, nullptr, ""), Error);
+}
