@@ -84,6 +84,7 @@ int train_command(const TrainArgs& args);
 int tune(const TuneArgs& args);
 // Answer without LibTorch.
 int list(const ListArgs& args);
+int inspect_profile(const InspectArgs& args);  // a hardware profile
 int compare(const CompareArgs& args);
 
 // Results on stdout: the width of the terminal and whether colour is welcome (a terminal, no NO_COLOR).

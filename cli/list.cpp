@@ -26,11 +26,15 @@ std::string first_comment(const fs::path& file) {
   return line.starts_with("# ") ? line.substr(2) : "";
 }
 
-std::vector<Item> shipped_configs(const fs::path& root) {
+bool is_profile(const fs::path& file) {
+  return file.parent_path().filename() == "hardware";
+}
+
+std::vector<Item> shipped_configs(const fs::path& root, bool profiles) {
   std::vector<Item> items;
   std::error_code failed;
   for (const auto& entry : fs::recursive_directory_iterator(root / "configs", failed))
-    if (entry.path().extension() == ".yaml")
+    if (entry.path().extension() == ".yaml" && is_profile(entry.path()) == profiles)
       items.push_back({fs::relative(entry.path(), root).string(), first_comment(entry.path())});
   std::sort(items.begin(), items.end(), [](auto& a, auto& b) { return a.name < b.name; });
   return items;
@@ -69,14 +73,18 @@ int list(const ListArgs& args) {
   const fs::path root = resource_root();
   std::vector<Item> families;
   for (const Family& family : kFamilies) families.push_back({std::string(family.name), std::string(family.summary)});
-  const std::vector<Item> configs = shipped_configs(root), models = shipped_models(root);
+  const std::vector<Item> configs = shipped_configs(root, false), profiles = shipped_configs(root, true),
+                          models = shipped_models(root);
   if (parse_format(args.format) == Format::json) {
-    print(nlohmann::json{{"experiments", as_json(families)}, {"configs", as_json(configs)}, {"models", as_json(models)}}
+    print(nlohmann::json{{"experiments", as_json(families)},
+                         {"configs", as_json(configs)},
+                         {"hardware", as_json(profiles)},
+                         {"models", as_json(models)}}
               .dump(2) +
           "\n");
   } else {
     print(section("Experiments (the config's `experiment:`)", families) + section("Configs", configs) +
-          section("Models", models));
+          section("Hardware profiles (the config's `hardware.profile:`)", profiles) + section("Models", models));
   }
   return 0;
 }

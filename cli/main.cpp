@@ -117,7 +117,7 @@ void add_tune(CLI::App& app, std::function<int()>& action) {
 
 void add_others(CLI::App& app, std::function<int()>& action) {
   static ListArgs list_args;
-  CLI::App* list_command = app.add_subcommand("list", "List experiments, configs and models");
+  CLI::App* list_command = app.add_subcommand("list", "List experiments, configs, hardware profiles and models");
   add_format(list_command, list_args.format);
   list_command->callback([&action] { action = [] { return list(list_args); }; });
 
@@ -131,10 +131,16 @@ void add_others(CLI::App& app, std::function<int()>& action) {
   compare_command->callback([&action] { action = [] { return compare(compare_args); }; });
 
   static InspectArgs inspect_args;
-  CLI::App* inspect_command = app.add_subcommand("inspect", "Describe and check a model folder or a .safetensors file");
+  CLI::App* inspect_command = app.add_subcommand(
+      "inspect", "Describe and check a model folder, a .safetensors file or a hardware profile (.yaml)");
   inspect_command->add_option("path", inspect_args.path, "Model folder or file")->required();
   add_format(inspect_command, inspect_args.format);
-  inspect_command->callback([&action] { action = [] { return load_engine().inspect(inspect_args); }; });
+  inspect_command->callback([&action] {
+    action = [] {
+      const bool is_profile = inspect_args.path.ends_with(".yaml") || inspect_args.path.ends_with(".yml");
+      return is_profile ? inspect_profile(inspect_args) : load_engine().inspect(inspect_args);
+    };
+  });
 
   static DoctorArgs doctor_args;
   CLI::App* doctor_command = app.add_subcommand("doctor", "Measure the machine and say what would disturb a benchmark");

@@ -2,6 +2,8 @@
 
 #include "base/resource_path.hpp"
 #include "base/sha256.hpp"
+#include "data/shapes/field.hpp"
+#include "data/shapes/shapes.hpp"
 #include "experiments/splits.hpp"
 
 namespace dynexec {
@@ -18,11 +20,36 @@ std::shared_ptr<const LabelledImages> read_files(const Node& node, const std::st
   return std::make_shared<LabelledImages>(read_images(format, paths));
 }
 
+// Both splits are drawn anew: nothing is read.
+ImageTasks shape_tasks(const Node& task, const Node& calibration) {
+  ShapeOptions options;
+  options.mix = task.get_doubles("mix", options.mix);
+  options.seed = static_cast<std::uint64_t>(task.get_int("seed", 1, 0, 1LL << 53));
+  options.size = task.get_int("size", options.size, 16, 256);
+  options.split = parse_split(task.get_choice("split", "test", {"test", "calibration"}));
+  const auto draw = [&](std::int64_t first, std::int64_t count) {
+    const auto images =
+        std::make_shared<LabelledImages>(draw_shapes(options, static_cast<std::uint64_t>(first), count));
+    return std::make_shared<ImageTask>(images, 0, count, shapes::names());
+  };
+  ImageTasks tasks;
+  tasks.channels = 3;
+  tasks.size = options.size;
+  const std::int64_t samples = task.get_int("samples", 1000, 1, 1'000'000),
+                     wanted = calibration.get_int("samples", 1000, 1, 1'000'000);
+  // The calibration split may be measured itself: then what calibrates lies behind it.
+  const bool same = options.split == Split::calibration;
+  tasks.test = draw(0, samples);
+  options.split = Split::calibration;
+  tasks.calibration = draw(same ? samples : 0, wanted);
+  return tasks;
+}
+
 }  // namespace
 
 ImageTasks read_image_tasks(const Node& root) {
   const Node task = root.at("task"), calibration = root.section("calibration");
-  (void)task.get_choice("kind", "images", {"images"});
+  if (task.get_choice("kind", "images", {"images", "shapes"}) == "shapes") return shape_tasks(task, calibration);
   const std::string format = task.get_choice("format", "cifar10", image_formats());
   const std::vector<std::string> classes = task.get_strings("classes", {});
   const std::int64_t first = task.get_int("first", 0, 0, 1 << 30), samples = task.get_int("samples", 500, 1, 1 << 30);

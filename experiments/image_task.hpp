@@ -17,7 +17,8 @@ struct ImageTasks {
 };
 
 // task: {kind: images, format, files, first, samples, classes}. calibration: {files, first, samples} in the same
-// format; without files, the images behind the measured ones.
+// format; without files, the images behind the measured ones. Or task: {kind: shapes, split, samples, mix, seed, size},
+// calibration: {samples}: procedural images.
 ImageTasks read_image_tasks(const Node& root);
 
 }  // namespace dynexec

@@ -104,6 +104,13 @@ Experiment build(const Node& root) {
         std::make_shared<DecoderSession>(draft.decoder, std::min(capacity, draft.decoder->config().max_positions));
   }
 
+  std::shared_ptr<const HardwareModel> hardware;
+  if (const auto chosen = read_hardware(root, experiment.provenance)) {
+    double resident = target.decoder->memory_bytes();
+    if (draft_session) resident += draft_session->decoder().memory_bytes();
+    hardware = std::make_shared<HardwareModel>(chosen->model(resident));
+  }
+
   std::map<std::string, std::shared_ptr<SharedCalibration>> calibrations;
   for (const PathOptions& path : options.paths) {
     if (path.drafter == DrafterKind::self && path.exit_layer >= target.decoder->config().layers)
@@ -115,7 +122,8 @@ Experiment build(const Node& root) {
                     .tokenizer = tokenizer,
                     .target = session,
                     .make_drafter = {},
-                    .calibration = {}};
+                    .calibration = {},
+                    .hardware = hardware};
     const std::int64_t vocab = target.decoder->config().vocab;
     switch (path.drafter) {
       case DrafterKind::none:

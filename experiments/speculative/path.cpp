@@ -83,6 +83,7 @@ class DecodePath : public Path {
     parts_.calibration->running().add(last_rounds_);
     const CostTable costs = parts_.calibration->running().table();
     outcome.predicted_ms = outcome.first_token_ms + predicted_rounds_ms(costs, last_rounds_);
+    if (parts_.hardware) model_energy(*parts_.hardware, work_of(outcome.cost), outcome);
     if (!info_.lossless) return;  // hindsight needs the one output that all draft lengths share
     const auto& output = std::any_cast<const TextOutput&>(outcome.output);
     Agreement& agreement = agreements_[sample.index];
@@ -92,6 +93,17 @@ class DecodePath : public Path {
   }
 
  private:
+  // Each cached key or value meets as many multiply-accumulates as query heads share it.
+  Work work_of(const Cost& cost) const {
+    const DecoderConfig& config = parts_.target->decoder().config();
+    const double shared = static_cast<double>(config.heads) / static_cast<double>(config.kv_heads);
+    return {.macs = cost.macs,
+            .weight_bytes = cost.weight_bytes,
+            .matrices = {},
+            .dynamic_macs = std::min(cost.macs, cost.kv_bytes / sizeof(float) * shared),
+            .activation_bytes = cost.kv_bytes};
+  }
+
   // The same for all repetitions of a sample.
   std::vector<std::int64_t> agreeing_runs(const Sample& sample, const TextOutput& output) {
     std::vector<std::int32_t> tokens =

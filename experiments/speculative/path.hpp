@@ -6,6 +6,7 @@
 
 #include "data/tokenizer.hpp"
 #include "experiments/speculative/calibration.hpp"
+#include "experiments/modelled_energy.hpp"
 #include "experiments/speculative/options.hpp"
 #include "measure/contract.hpp"
 
@@ -19,6 +20,7 @@ struct PathParts {
   // A fresh drafter over the shared sessions; null for the baseline.
   std::function<std::unique_ptr<Drafter>()> make_drafter;
   std::shared_ptr<SharedCalibration> calibration;
+  std::shared_ptr<const HardwareModel> hardware;  // may be null
 };
 
 std::unique_ptr<Path> make_path(PathParts parts);

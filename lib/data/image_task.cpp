@@ -23,15 +23,16 @@ Sample ImageTask::sample(std::size_t index) const {
   const std::size_t at = first_ + index;
   const int label = images_->labels.at(at);
   const bool named = static_cast<std::size_t>(label) < class_names_.size();
+  const std::string name = named ? class_names_[static_cast<std::size_t>(label)] : std::to_string(label);
   return {.index = index,
           .id = fmt::format("image-{}", at),
-          .group = named ? class_names_[static_cast<std::size_t>(label)] : std::to_string(label),
+          .group = images_->groups.empty() ? name : images_->groups.at(at),
           .input = ImageInput{.pixels = images_->image(at), .label = label}};
 }
 
 std::vector<Score> ImageTask::score(const Sample& sample, const Outcome& outcome) const {
   const auto& wanted = std::any_cast<const ImageInput&>(sample.input);
-  const auto& found = std::any_cast<const ImageOutput&>(outcome.output);
+  const auto& found = std::any_cast<const ClassOutput&>(outcome.output);
   return {{"accuracy", wanted.label == found.label ? 1.0 : 0.0}};
 }
 

@@ -13,6 +13,7 @@ struct LabelledImages {
   std::int64_t channels = 0, height = 0, width = 0;
   std::vector<std::uint8_t> pixels;  // [count, channels, height, width]
   std::vector<int> labels;
+  std::vector<std::string> groups;  // for breakdowns, one each; empty: the labels are the groups
 
   std::size_t size() const { return labels.size(); }
   // The values of image i in [0, 1], [channels, height, width].

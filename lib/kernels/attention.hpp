@@ -1,4 +1,4 @@
-// Causal attention over a preallocated cache, tile by tile with a running softmax: memory for a row does not
+// Attention over a preallocated cache, causal or not, tile by tile with a running softmax: memory for a row does not
 // grow with the context (Milakov & Gimelshein 2018; Rabe & Staats 2021).
 #pragma once
 
@@ -42,6 +42,7 @@ struct AttentionRows {
   std::int64_t rows = 0, heads = 0;
   std::int64_t first = 0;   // position of row 0
   std::int64_t window = 0;  // 0: all earlier positions; else the last `window` including its own
+  std::int64_t sees = 0;    // 0: causal; else every row sees the positions [0, sees), as in an encoder
   float scale = 1;          // of the scores, usually 1 / sqrt(head_dim)
 };
 

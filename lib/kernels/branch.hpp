@@ -10,7 +10,7 @@ namespace dynexec {
 inline constexpr int kPanelWidth = 64;
 inline constexpr int kPanelStep = 16;
 
-enum class Activation { none, silu, gelu, gelu_tanh, relu };
+enum class Activation { none, silu, gelu, gelu_tanh, relu, tanh };
 
 // What happens to a finished tile [rows, width] of a product before it is stored.
 struct Epilogue {
@@ -56,6 +56,14 @@ struct KernelBranch {
   double (*weighted_sum)(const float* weight, const float* x, std::int64_t size, float shift);
   float (*maximum)(const float* x, std::int64_t size);
   bool (*all_finite)(const float* x, std::int64_t size);
+
+  // Bag of features: each of `rows` rows [words] of scores becomes u = 1 / (1 + exp(-(slope * score + shift))), is
+  // divided by the sum of its u, and is added to sums [words]. scratch: words values, rounded up to 16.
+  void (*add_codes)(const float* scores, std::int64_t rows, std::int64_t words, float slope, float shift,
+                    float* scratch, float* sums);
+  // The other way, for slope 1 and shift 0: adds to out [rows, words] the gradient of sum(gradient * sums).
+  void (*add_code_gradients)(const float* scores, std::int64_t rows, std::int64_t words, const float* gradient,
+                             float* scratch, float* out);
 };
 
 // The table in use (see kernel_branches() in kernels/linear.hpp).

@@ -29,12 +29,10 @@ void max_pool(const FeatureMap& in, FeatureMap& out, std::int64_t kernel, std::i
 
 void adaptive_average_pool(const FeatureMap& in, std::int64_t size, float* out) {
   const std::int64_t channels = in.channels();
-  const auto begin_of = [&](std::int64_t i, std::int64_t extent) { return i * extent / size; };
-  const auto end_of = [&](std::int64_t i, std::int64_t extent) { return ((i + 1) * extent + size - 1) / size; };
   for (std::int64_t y = 0; y < size; ++y)
     for (std::int64_t x = 0; x < size; ++x, out += channels) {
-      const std::int64_t top = begin_of(y, in.height()), bottom = end_of(y, in.height());
-      const std::int64_t left = begin_of(x, in.width()), right = end_of(x, in.width());
+      const std::int64_t top = region_begin(y, size, in.height()), bottom = region_end(y, size, in.height());
+      const std::int64_t left = region_begin(x, size, in.width()), right = region_end(x, size, in.width());
       std::fill_n(out, channels, 0.0f);
       for (std::int64_t v = top; v < bottom; ++v)
         for (std::int64_t u = left; u < right; ++u) {

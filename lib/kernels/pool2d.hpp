@@ -13,4 +13,12 @@ void max_pool(const FeatureMap& in, FeatureMap& out, std::int64_t kernel, std::i
 // n) to ceil((i + 1) * extent / n). out: [size, size, channels], dense.
 void adaptive_average_pool(const FeatureMap& in, std::int64_t size, float* out);
 
+// Region i of `size` along an extent of pixels: [begin, end).
+inline std::int64_t region_begin(std::int64_t i, std::int64_t size, std::int64_t extent) {
+  return i * extent / size;
+}
+inline std::int64_t region_end(std::int64_t i, std::int64_t size, std::int64_t extent) {
+  return ((i + 1) * extent + size - 1) / size;
+}
+
 }  // namespace dynexec

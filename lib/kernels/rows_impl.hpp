@@ -155,9 +155,52 @@ bool all_finite(const float* x, int64_t size) {
   return sum_lanes(zeros) == 0.0f;
 }
 
+constexpr float kSmallestCodeSum = 5e-16f;
+
+// u of one row into `u`; returns 1 / (their sum).
+inline float codes_of_row(const float* scores, int64_t words, Vec slope, Vec shift, float* u) {
+  Vec total = broadcast(0.0f);
+  for_vectors(words, [&](int64_t i, int n) {
+    const Vec z = fma(load_some(scores + i, n), slope, shift);
+    const Vec code = keep_first(divide_by_one_plus_exp(broadcast(1.0f), sub(broadcast(0.0f), z)), n, broadcast(0.0f));
+    store_some(u + i, code, n);
+    total = add(total, code);
+  });
+  return 1.0f / (sum_lanes(total) + kSmallestCodeSum);
+}
+
+void add_codes(const float* scores, int64_t rows, int64_t words, float slope, float shift, float* scratch,
+               float* sums) {
+  const Vec a = broadcast(slope), c = broadcast(shift);
+  for (int64_t r = 0; r < rows; ++r) {
+    const Vec share = broadcast(codes_of_row(scores + r * words, words, a, c, scratch));
+    for_vectors(words, [&](int64_t i, int n) {
+      store_some(sums + i, fma(load_some(scratch + i, n), share, load_some(sums + i, n)), n);
+    });
+  }
+}
+
+void add_code_gradients(const float* scores, int64_t rows, int64_t words, const float* gradient, float* scratch,
+                        float* out) {
+  const Vec one = broadcast(1.0f), zero = broadcast(0.0f);
+  for (int64_t r = 0; r < rows; ++r) {
+    const float share = codes_of_row(scores + r * words, words, one, zero, scratch);
+    Vec products = zero;
+    for_vectors(words, [&](int64_t i, int n) {
+      products = fma(load_some(scratch + i, n), load_some(gradient + i, n), products);
+    });
+    const Vec mean = broadcast(sum_lanes(products) * share), factor = broadcast(share);
+    for_vectors(words, [&](int64_t i, int n) {
+      const Vec u = load_some(scratch + i, n);
+      const Vec slope = mul(mul(sub(load_some(gradient + i, n), mean), factor), mul(u, sub(one, u)));
+      store_some(out + r * words + i, add(load_some(out + r * words + i, n), slope), n);
+    });
+  }
+}
+
 constexpr KernelBranch make_branch(const char* name) {
-  return {name,  product, finish, rms_norm,     layer_norm, rotate_half, softmax_span,
-          scale, exp_sum, sum,    weighted_sum, maximum,    all_finite};
+  return {name,    product, finish,       rms_norm, layer_norm, rotate_half, softmax_span,      scale,
+          exp_sum, sum,     weighted_sum, maximum,  all_finite, add_codes,   add_code_gradients};
 }
 
 }  // namespace

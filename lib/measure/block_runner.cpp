@@ -146,6 +146,10 @@ void BlockRunner::fill_row(const TimedRun& run, std::size_t path, const Sample& 
   if (bytes > 0 && row.latency_ms > 0) row.bandwidth_share = bytes / (row.latency_ms * 1e6) / request_.read_gb_per_s;
   row.peak_rss_mb = run.peak_mb;
   row.energy_j = run.energy_j / batch;
+  row.modelled_energy_j = positive_or_missing(outcome.modelled.energy_j);
+  row.modelled_latency_ms = positive_or_missing(outcome.modelled.latency_ms);
+  row.adc_share = positive_or_missing(outcome.modelled.adc_share);
+  row.energy_profile = outcome.modelled.profile;
   row.output_hash = hash_of(outcome);
 }
 

@@ -50,6 +50,17 @@ struct TextOutput {
   std::vector<float> top_gap;        // top-1 minus top-2 target logit at each token; empty when not tracked
 };
 
+struct ClassOutput {
+  int label = -1;
+};
+
+// What a sample would have taken on the machine of a hardware profile. Never measured; < 0: no figure.
+struct Modelled {
+  std::string profile;  // empty: no profile
+  double energy_j = -1, latency_ms = -1;
+  double adc_share = -1;  // of the energy, in the converters of analogue arrays
+};
+
 // What a path returns for a sample.
 struct Outcome {
   std::any output;
@@ -61,6 +72,7 @@ struct Outcome {
   double oracle_ms = -1;           // of the best decisions in hindsight, for the same output
   std::vector<WorkSegment> work;   // the parts that ran, in order, of paths that may stop early; else empty
   ExitFacts exit;                  // of the same paths
+  Modelled modelled;               // filled in by analyse()
   std::vector<std::string> trace;  // one JSON object per decision; filled only when asked for
 };
 

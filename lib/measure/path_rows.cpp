@@ -30,6 +30,8 @@ SampleFigures reduce(const std::vector<const SampleRow*>& rows) {
   figures.energy_j = mean_present(rows, &SampleRow::energy_j);
   figures.predicted_ms = mean_present(rows, &SampleRow::predicted_ms);
   figures.oracle_ms = mean_present(rows, &SampleRow::oracle_ms);
+  figures.modelled_energy_j = mean_present(rows, &SampleRow::modelled_energy_j);
+  figures.modelled_latency_ms = mean_present(rows, &SampleRow::modelled_latency_ms);
   return figures;
 }
 

@@ -35,8 +35,10 @@ struct SampleRow {
   double bandwidth_share = kMissing;                     // (weight + KV bytes) / latency / read bandwidth
   double peak_rss_mb = kMissing;  // high-water mark of the process while this row ran; 1 MB = 10^6 bytes
   double energy_j = kMissing;     // measured only
-  std::string output_hash;        // first 16 hex digits of SHA-256 of the output tokens
-  std::string error;              // empty: measured
+  double modelled_energy_j = kMissing, modelled_latency_ms = kMissing, adc_share = kMissing;  // see Modelled
+  std::string energy_profile;
+  std::string output_hash;  // first 16 hex digits of SHA-256 of the output tokens
+  std::string error;        // empty: measured
 };
 
 // A figure with its 95 % interval.
@@ -74,6 +76,11 @@ struct SummaryRow {
   double tensor_mb = kMissing;    // see Path::tensor_bytes
   double energy_j = kMissing;     // per sample, measured only
   std::string energy_source = "unavailable";
+  double modelled_energy_j = kMissing, modelled_latency_ms = kMissing;  // per sample, under energy_profile
+  Interval modelled_energy_saving;        // 1 - total of this path / total of the baseline, paired
+  double modelled_late_share = kMissing;  // of samples that take longer than the baseline's, both modelled
+  double adc_share = kMissing;            // of the modelled energy
+  std::string energy_profile;
   bool valid = true;
   std::vector<std::string> invalid_reasons;  // each with its remedy
 };

@@ -160,6 +160,32 @@ void fill_theory(const PathRows& baseline, const PathRows& path, SummaryRow& row
       geometric_ratio(pair_up(baseline, &SampleFigures::predicted_ms, path, &SampleFigures::oracle_ms));
 }
 
+// Totals, not means of ratios: what the whole set would have taken.
+void fill_modelled(const PathRows& baseline, const PathRows& path, bool is_baseline, Resamplers& resamplers,
+                   SummaryRow& row) {
+  row.modelled_energy_j = mean_of(path.values(&SampleFigures::modelled_energy_j));
+  row.modelled_latency_ms = mean_of(path.values(&SampleFigures::modelled_latency_ms));
+  double joules = 0, adc_joules = 0;
+  for (const SampleRow* sample : path.measured) {
+    row.energy_profile = sample->energy_profile;
+    if (std::isnan(sample->adc_share) || std::isnan(sample->modelled_energy_j)) continue;
+    joules += sample->modelled_energy_j;
+    adc_joules += sample->adc_share * sample->modelled_energy_j;
+  }
+  row.adc_share = ratio_or_missing(adc_joules, joules);
+  if (is_baseline) return;
+  const Paired energy = pair_up(baseline, path, &SampleFigures::modelled_energy_j);
+  if (!energy.samples.empty()) {
+    const Interval share = resamplers.of(energy.path.size()).ratio(energy.path, energy.baseline);
+    row.modelled_energy_saving = {1 - share.value, 1 - share.high, 1 - share.low};
+  }
+  const Paired latency = pair_up(baseline, path, &SampleFigures::modelled_latency_ms);
+  double late = 0;
+  // A last digit is no delay.
+  for (std::size_t i = 0; i < latency.path.size(); ++i) late += latency.path[i] > latency.baseline[i] * (1 + 1e-9);
+  row.modelled_late_share = ratio_or_missing(late, static_cast<double>(latency.path.size()));
+}
+
 void fill_quality(const PathRows& path, const BenchOptions& options, Resamplers& resamplers, SummaryRow& row) {
   const std::vector<double> values = path.values(&SampleFigures::quality);
   if (values.empty()) return;
@@ -229,6 +255,7 @@ std::vector<SummaryRow> summarise(std::span<const SampleRow> rows, const BenchOp
     fill_costs(sums, row);
     fill_quality(path, options, resamplers, row);
     fill_theory(grouped[0], path, row);
+    fill_modelled(grouped[0], path, i == 0, resamplers, row);
     if (i == 0) {
       if (!path.measured.empty()) row.speedup = row.speedup_total = {1, 1, 1};
     } else {

@@ -3,9 +3,10 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <cmath>
 
 #include "base/error.hpp"
+#include "kernels/bag_of_features.hpp"
+#include "kernels/branch.hpp"
 #include "kernels/pool2d.hpp"
 #include "models/json_fields.hpp"
 
@@ -14,7 +15,6 @@ namespace {
 
 constexpr std::int64_t kMostCodewords = 1024, kMostHidden = 4096;
 constexpr std::int64_t kBagSide = 2;  // regions in each direction
-constexpr float kSmallestSum = 5e-16f;
 
 class Part {
  public:
@@ -67,27 +67,18 @@ class BagOfFeaturesHead : public ExitHead {
               part.read("codebook.bias", {codewords_})),
         slope_(part.read("slope", {1})[0]),
         shift_(part.read("shift", {1})[0]),
-        codes_(unit.size, unit.size, codewords_, 0),
+        scores_(unit.size, unit.size, codewords_, 0),
+        scratch_(static_cast<std::size_t>((codewords_ + kPanelStep - 1) / kPanelStep * kPanelStep)),
         histogram_(static_cast<std::size_t>(kBagSide * kBagSide * codewords_)),
         linear_(fold(part, classes)) {}
 
-  double macs() const override { return conv_.macs(codes_) + linear_->macs_per_row(); }
+  double macs() const override { return conv_.macs(scores_) + linear_->macs_per_row(); }
   double weight_bytes() const override { return static_cast<double>(conv_.weight_bytes() + linear_->weight_bytes()); }
 
   void classify(const FeatureMap& map, std::span<float> logits) override {
-    conv_.forward(map, codes_, Activation::none);
-    for (std::int64_t y = 0; y < codes_.height(); ++y)
-      for (std::int64_t x = 0; x < codes_.width(); ++x) {
-        float* pixel = codes_.at(y, x);
-        float sum = kSmallestSum;
-        for (std::int64_t k = 0; k < codewords_; ++k) {
-          // (tanh(z) + 1) / 2 is the logistic function of 2z.
-          pixel[k] = 1.0f / (1.0f + std::exp(-2.0f * (slope_ * pixel[k] + shift_)));
-          sum += pixel[k];
-        }
-        for (std::int64_t k = 0; k < codewords_; ++k) pixel[k] /= sum;
-      }
-    adaptive_average_pool(codes_, kBagSide, histogram_.data());
+    conv_.forward(map, scores_, Activation::none);
+    // (tanh(z) + 1) / 2 is the logistic function of 2z.
+    pool_codes(scores_, kBagSide, 2 * slope_, 2 * shift_, scratch_.data(), histogram_.data());
     linear_->forward(histogram_.data(), logits.data(), 1);
   }
 
@@ -121,8 +112,8 @@ class BagOfFeaturesHead : public ExitHead {
   std::int64_t codewords_;
   Conv2d conv_;
   float slope_, shift_;
-  FeatureMap codes_;
-  std::vector<float> histogram_;
+  FeatureMap scores_;
+  std::vector<float> scratch_, histogram_;
   std::unique_ptr<Linear> linear_;
 };
 

@@ -70,6 +70,12 @@ std::vector<Field<SampleRow>> sample_fields() {
       .figure("peak_rss_mb", "MB", "peak resident memory of the process while this row ran; 1 MB = 10^6 bytes",
               DYNEXEC_MEMBER(peak_rss_mb))
       .figure("energy_j", "J", "measured energy; empty where it cannot be measured", DYNEXEC_MEMBER(energy_j))
+      .figure("modelled_energy_j", "J", "energy under the hardware profile of the config, computed from counted work",
+              DYNEXEC_MEMBER(modelled_energy_j))
+      .figure("modelled_latency_ms", "ms", "latency under the hardware profile", DYNEXEC_MEMBER(modelled_latency_ms))
+      .figure("adc_share", "", "share of the modelled energy in the converters of analogue arrays",
+              DYNEXEC_MEMBER(adc_share))
+      .label("energy_profile", "", "name of the hardware profile", DYNEXEC_MEMBER(energy_profile))
       .figure("output_hash", "", "first 16 hex digits of the SHA-256 of the output tokens", DYNEXEC_MEMBER(output_hash))
       .label("error", "", "why the sample failed; empty when it was measured", DYNEXEC_MEMBER(error));
   return std::move(table).fields();
@@ -137,6 +143,17 @@ std::vector<Field<SummaryRow>> summary_fields() {
               DYNEXEC_MEMBER(tensor_mb))
       .figure("energy_j", "J", "measured energy a sample; empty where it cannot be measured", DYNEXEC_MEMBER(energy_j))
       .label("energy_source", "", "where the energy comes from", DYNEXEC_MEMBER(energy_source))
+      .figure("modelled_energy_j", "J", "energy a sample under the hardware profile of the config, from counted work",
+              DYNEXEC_MEMBER(modelled_energy_j))
+      .figure("modelled_latency_ms", "ms", "mean latency under the hardware profile",
+              DYNEXEC_MEMBER(modelled_latency_ms))
+      .figure("modelled_energy_saving", "", "1 minus this path's modelled energy over the baseline's, paired by sample",
+              DYNEXEC_MEMBER(modelled_energy_saving))
+      .figure("modelled_late_share", "", "share of samples with a longer modelled latency than the baseline's",
+              DYNEXEC_MEMBER(modelled_late_share))
+      .figure("adc_share", "", "share of the modelled energy in the converters of analogue arrays",
+              DYNEXEC_MEMBER(adc_share))
+      .label("energy_profile", "", "name of the hardware profile", DYNEXEC_MEMBER(energy_profile))
       .label("valid", "", "1: the row may be quoted", DYNEXEC_MEMBER(valid))
       .label("invalid_reasons", "", "why not, each with its remedy", DYNEXEC_MEMBER(invalid_reasons));
   return std::move(table).fields();

@@ -58,6 +58,15 @@ Cell delta_cell(const SummaryRow& row) {
   return {fmt::format("{:+.3f} {}", delta, row.quality_verdict), tone};
 }
 
+Cell saving_cell(const SummaryRow& row) {
+  const Interval& saving = row.modelled_energy_saving;
+  if (std::isnan(saving.value)) return {};
+  const std::string interval = std::isnan(saving.low) || std::isnan(saving.high)
+                                   ? ""
+                                   : fmt::format(" [{:.1f}, {:.1f}]", 100 * saving.low, 100 * saving.high);
+  return {fmt::format("{:.1f} %", 100 * saving.value) + interval, Tone::plain};
+}
+
 // The metric's name in the title when all rows share it.
 std::string quality_title(std::span<const SummaryRow> rows) {
   const auto& metric = rows[0].quality_metric;
@@ -73,7 +82,7 @@ TextTable summary_table(std::span<const SummaryRow> rows) {
   table.columns = {{"path", true}, {"speed-up"},          {"latency ms"},        {"ttft ms"},
                    {"tokens/s"},   {quality_title(rows)}, {"vs baseline", true}, {"same output"},
                    {"accepted"},   {"tokens/pass"},       {"predicted"},         {"oracle"},
-                   {"bandwidth"},  {"valid", true}};
+                   {"bandwidth"},  {"modelled mJ"},       {"modelled saving"},   {"valid", true}};
   std::size_t note = 0;
   for (std::size_t i = 0; i < rows.size(); ++i) {
     const auto& row = rows[i];
@@ -92,6 +101,8 @@ TextTable summary_table(std::span<const SummaryRow> rows) {
         {is_baseline ? "" : ratio(row.predicted_speedup), Tone::plain},
         {is_baseline ? "" : ratio(row.oracle_speedup), Tone::plain},
         {percent(row.bandwidth_share), Tone::plain},
+        {figure(row.modelled_energy_j * 1e3), Tone::plain},
+        saving_cell(row),
         row.valid ? Cell{"yes", Tone::plain} : Cell{fmt::format("NO ({})", ++note), Tone::bad},
     });
   }

@@ -8,6 +8,7 @@
 
 #include "base/error.hpp"
 #include "base/random.hpp"
+#include "train/code_pool.hpp"
 
 namespace dynexec {
 namespace {
@@ -23,7 +24,7 @@ at::Tensor random_matrix(std::int64_t rows, std::int64_t columns, std::uint64_t 
 
 }  // namespace
 
-ExitModules::ExitModules(const Cnn& network, std::vector<std::size_t> units, const ExitTrainOptions& options)
+ExitModules::ExitModules(const Backbone& network, std::vector<std::size_t> units, const ExitTrainOptions& options)
     : units_(std::move(units)), bag_of_features_(options.head == "bof") {
   const std::int64_t classes = network.config().classes;
   for (std::size_t head = 0; head < units_.size(); ++head) {
@@ -61,11 +62,12 @@ const at::Tensor& ExitModules::part(std::size_t head, const std::string& name) c
 
 at::Tensor ExitModules::forward(std::size_t head, const at::Tensor& map) const {
   if (!bag_of_features_) return at::linear(map.mean({1, 2}), part(head, "linear.weight"), part(head, "linear.bias"));
-  const at::Tensor& codebook = part(head, "codebook.weight");
-  const at::Tensor scores = at::linear(map, codebook.flatten(1), part(head, "codebook.bias"));
-  at::Tensor codes = at::sigmoid(2 * (part(head, "slope") * scores + part(head, "shift")));
-  codes = codes / (codes.sum(-1, true) + 5e-16);
-  const at::Tensor histogram = at::adaptive_avg_pool2d(codes.permute({0, 3, 1, 2}), {2, 2}).flatten(1);
+  // (tanh(z) + 1) / 2 is the logistic function of 2z; slope and shift go into the small matrix, not over the maps.
+  const at::Tensor twice = 2 * part(head, "slope");
+  const at::Tensor scores = at::linear(map, twice * part(head, "codebook.weight").flatten(1),
+                                       twice * part(head, "codebook.bias") + 2 * part(head, "shift"));
+  // The checkpoint's histograms have their codewords outermost.
+  const at::Tensor histogram = pool_codes_2x2(scores).permute({0, 3, 1, 2}).flatten(1);
   const at::Tensor hidden = at::linear(histogram, part(head, "hidden.weight"), part(head, "hidden.bias"));
   return at::linear(hidden, part(head, "out.weight"), part(head, "out.bias"));
 }

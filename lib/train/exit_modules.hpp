@@ -6,7 +6,7 @@
 #include <string>
 #include <vector>
 
-#include "models/cnn.hpp"
+#include "train/backbone.hpp"
 #include "train/exit_options.hpp"
 #include "train/optimiser.hpp"
 
@@ -15,7 +15,7 @@ namespace dynexec {
 class ExitModules {
  public:
   // Seeded random heads on these units of the network.
-  ExitModules(const Cnn& network, std::vector<std::size_t> units, const ExitTrainOptions& options);
+  ExitModules(const Backbone& network, std::vector<std::size_t> units, const ExitTrainOptions& options);
 
   const std::vector<std::size_t>& units() const { return units_; }
   // map: [batch, size, size, channels] of the head's unit -> logits [batch, classes].

@@ -8,12 +8,63 @@
 #include "models/exit_heads.hpp"
 
 namespace dynexec {
+namespace {
+
+// The keys of a model folder's config.json, in YAML.
+nlohmann::json read_network(const Node& node) {
+  nlohmann::json json;
+  if (node.has("architecture")) {
+    json["architecture"] = node.get_string("architecture");
+  } else {
+    json["model_type"] = node.get_choice("model_type", "resnet", {"resnet", "vgg"});
+    const bool resnet = json["model_type"] == "resnet";
+    for (const char* key : {"depths", "widths", "layers"})
+      if (node.has(key)) json[key] = node.get_ints(key, {});
+    if (resnet) {
+      json["stem"] = node.get_choice("stem", "cifar", {"cifar", "imagenet"});
+      json["shortcut"] = node.get_choice("shortcut", "projection", {"pad", "projection"});
+    }
+  }
+  json["image_size"] = node.get_int("image_size", 32, 1, 1024);
+  json["in_channels"] = node.get_int("in_channels", 3, 1, 16);
+  json["num_classes"] = node.get_int("num_classes", 10, 2, 1'000'000);
+  const std::vector<double> half(json["in_channels"].get<std::size_t>(), 0.5);
+  json["mean"] = node.get_doubles("mean", half);
+  json["std"] = node.get_doubles("std", half);
+  return json;
+}
+
+ImageSourceOptions read_source(const Node& data) {
+  ImageSourceOptions options;
+  options.evaluation = data.get_int("evaluation", options.evaluation, 1, 1 << 30);
+  std::vector<std::string> formats = image_formats();
+  formats.push_back("shapes");
+  options.format = data.get_choice("format", options.format, formats);
+  if (options.format == "shapes") {
+    options.shapes.mix = data.get_doubles("mix", options.shapes.mix);
+    options.shapes.seed = static_cast<std::uint64_t>(data.get_int("seed", 1, 0, 1LL << 53));
+    options.shapes.size = data.get_int("size", options.shapes.size, 16, 256);
+    return options;
+  }
+  options.files = data.get_strings("files", {});
+  if (options.files.empty()) data.fail("names no files", "files: [data_batch_1.bin, ...]");
+  options.first = data.get_int("first", 0, 0, 1 << 30);
+  options.samples = data.get_int("samples", 0, 0, 1 << 30);
+  options.flip = data.get_bool("flip", options.flip);
+  return options;
+}
+
+}  // namespace
 
 ExitTrainOptions read_exit_train_options(const Node& root, const std::string& config_path) {
   ExitTrainOptions options;
   options.config_path = config_path;
   (void)root.get_choice("kind", "exits", {"exits"});
-  options.backbone = root.get_string("backbone");
+  if (root.has("network")) {
+    options.network = read_network(root.at("network"));
+  } else {
+    options.backbone = root.get_string("backbone");
+  }
   options.output = root.get_string("output");
   options.work = root.get_string("work", options.output + ".work");
   options.title = root.get_string("title", options.output.substr(options.output.find_last_of('/') + 1));
@@ -33,14 +84,11 @@ ExitTrainOptions read_exit_train_options(const Node& root, const std::string& co
   options.codewords = exits.get_int("codewords", options.codewords, 1, 1024);
   options.hidden = exits.get_int("hidden", options.hidden, 1, 4096);
 
-  const Node data = root.at("data");
-  options.format = data.get_choice("format", options.format, image_formats());
-  options.files = data.get_strings("files", {});
-  if (options.files.empty()) data.fail("names no files", "files: [data_batch_1.bin, ...]");
-  options.first = data.get_int("first", 0, 0, 1 << 30);
-  options.samples = data.get_int("samples", 0, 0, 1 << 30);
-  options.evaluation = data.get_int("evaluation", options.evaluation, 1, 1 << 30);
-  options.flip = data.get_bool("flip", options.flip);
+  options.data = read_source(root.at("data"));
+  if (!options.network.empty()) {
+    options.final_weight = exits.get_double("final_weight", options.final_weight, 0, 1e3);
+    options.start = exits.get_double("start", options.start, 0, 1);
+  }
 
   const Node optimiser = root.section("optimiser");
   options.batch = optimiser.get_int("batch", options.batch, 1, 8192);
@@ -53,13 +101,16 @@ ExitTrainOptions read_exit_train_options(const Node& root, const std::string& co
   o.beta2 = optimiser.get_double("beta2", 0.99, 0, 0.999999);
   o.clip = optimiser.get_double("clip", 0.0, 0, 1e6);
   options.checkpoint_every = root.get_int("checkpoint_every", options.checkpoint_every, 0, 1 << 30);
+  options.export_every = root.get_int("export_every", options.export_every, 0, 1 << 30);
   return options;
 }
 
-std::string fingerprint_of(const ExitTrainOptions& o, const std::string& backbone_sha256) {
-  return sha256_hex(fmt::format("exits 1|{}|{}|{}|{}|{}|{}|{}|{}|{}|{}|{}|{}|{}|{}|{}|{}|{}|{}|{}|{}|{}",
-                                backbone_sha256, o.seed, o.head, o.places, fmt::join(o.units, ","), o.codewords,
-                                o.hidden, o.format, fmt::join(o.files, ","), o.first, o.samples, o.evaluation, o.flip,
+std::string fingerprint_of(const ExitTrainOptions& o, const std::string& backbone) {
+  const ImageSourceOptions& d = o.data;
+  return sha256_hex(fmt::format("exits 2|{}|{}|{}|{}|{}|{}|{}|{}|{}|{}|{}|{}|{}|{}|{}|{}|{}|{}|{}|{}|{}|{}|{}|{}|{}|{}",
+                                backbone, o.seed, o.head, o.places, fmt::join(o.units, ","), o.codewords, o.hidden,
+                                d.format, fmt::join(d.files, ","), d.first, d.samples, d.evaluation, d.flip,
+                                fmt::join(d.shapes.mix, ","), d.shapes.seed, d.shapes.size, o.final_weight, o.start,
                                 o.batch, o.optimiser.steps, o.optimiser.learning_rate, o.optimiser.final_share,
                                 o.optimiser.warmup, o.optimiser.weight_decay, o.optimiser.beta2, o.optimiser.clip));
 }

@@ -1,4 +1,5 @@
-// Trains exit heads on a network whose own weights stay as they are (DeeBERT's second stage).
+// Trains exit heads on a network whose own weights stay as they are (DeeBERT's second stage), or network and heads
+// together (BranchyNet).
 #pragma once
 
 #include <functional>
@@ -21,9 +22,10 @@ struct ExitTrainReport {
   double full_accuracy = 0;        // of the network's own head there
 };
 
-// Minimises the sum of the heads' cross-entropies, checkpoints, and writes the output folder: the backbone's tensors
-// and config.json with the heads added, README.md. A run that was interrupted continues from
-// WORK/checkpoint.safetensors. `cancelled`, polled once a step, ends the run with a checkpoint and Error(interrupted).
+// Minimises the sum of the heads' cross-entropies, and the network's own where it is trained, checkpoints, and writes
+// the output folder: the network's tensors and config.json with the heads added, README.md. A run that was interrupted
+// continues from WORK/checkpoint.safetensors. `cancelled`, polled once a step, ends the run with a checkpoint and
+// Error(interrupted).
 ExitTrainReport train_exits(const ExitTrainOptions& options,
                             const std::function<void(const ExitTrainProgress&)>& progress,
                             const std::function<bool()>& cancelled);

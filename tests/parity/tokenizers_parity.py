@@ -191,6 +191,23 @@ def word_level(text):
     return tokenizer
 
 
+def wordpiece(text, normalizer, size=1500, **settings):
+    """BERT's pipeline: WordPiece learnt on the text, [CLS] text [SEP]."""
+    special = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"]
+    learner = Tokenizer(models.WordPiece(unk_token="[UNK]"))
+    learner.normalizer, learner.pre_tokenizer = normalizer, pre_tokenizers.BertPreTokenizer()
+    learner.train_from_iterator(text, trainers.WordPieceTrainer(vocab_size=size, special_tokens=special, limit_alphabet=300,
+                                                                show_progress=False))
+    vocab = json.loads(learner.to_str())["model"]["vocab"]
+    tokenizer = Tokenizer(models.WordPiece(vocab, unk_token="[UNK]", **settings))
+    tokenizer.normalizer, tokenizer.pre_tokenizer = normalizer, pre_tokenizers.BertPreTokenizer()
+    tokenizer.decoder = decoders.WordPiece()
+    tokenizer.post_processor = processors.TemplateProcessing(single="[CLS] $A [SEP]", pair="[CLS] $A [SEP] $B:1 [SEP]:1",
+                                                             special_tokens=[("[CLS]", 2), ("[SEP]", 3)])
+    tokenizer.add_special_tokens([AddedToken(name, special=True, normalized=False) for name in special])
+    return tokenizer
+
+
 def plain_bpe(text, pre, normalizer=None, decoder=None, **settings):
     tokenizer = Tokenizer(models.BPE(unk_token="<unk>", **settings))
     tokenizer.pre_tokenizer = pre
@@ -240,6 +257,12 @@ def variants(text):
                                                                  n.Strip(left=True, right=False), visible_spaces()]),
                                                None, llama2_decoder(), STRIPPING),
         "word_level": lambda: word_level(text),
+        "bert_uncased": lambda: wordpiece(text, n.BertNormalizer()),
+        "bert_cased": lambda: wordpiece(text, n.BertNormalizer(lowercase=False)),
+        "bert_accents": lambda: wordpiece(text, n.BertNormalizer(lowercase=True, strip_accents=False)),
+        "bert_plain": lambda: wordpiece(text, n.BertNormalizer(clean_text=False, handle_chinese_chars=False,
+                                                               strip_accents=True, lowercase=False),
+                                        max_input_chars_per_word=12),
         "suffix_lowercase": lambda: plain_bpe(text, p.WhitespaceSplit(), n.Lowercase(), decoders.BPEDecoder("</w>"),
                                               end_of_word_suffix="</w>"),
         "subword_prefix": lambda: plain_bpe(text, p.BertPreTokenizer(), continuing_subword_prefix="##"),

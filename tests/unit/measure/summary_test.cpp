@@ -245,3 +245,32 @@ TEST_CASE("one sample gives a value without an interval") {
   CHECK(std::isnan(summary[1].speedup.low));
   CHECK_FALSE(summary[1].valid);
 }
+
+TEST_CASE("modelled energy: the saving is of the totals, the rest by sample") {
+  Run run(40, 2);
+  CHECK(std::isnan(run.summarise()[1].modelled_energy_j));
+  CHECK(std::isnan(run.summarise()[1].modelled_energy_saving.value));
+  CHECK(run.summarise()[1].energy_profile.empty());
+  for (SampleRow& row : run.rows) {
+    const bool fast = row.path == "fast";
+    row.energy_profile = "toy";
+    // The baseline takes 2 J or 4 J, the other path 1 J always: 1 - 40 / 120.
+    row.modelled_energy_j = fast ? 1 : row.sample % 2 ? 4 : 2;
+    row.modelled_latency_ms = fast && row.sample % 4 == 0 ? 11 : 10;  // late on every fourth sample
+    if (fast) row.adc_share = row.sample % 2 ? 0.25 : 0.75;
+  }
+  const auto summary = run.summarise();
+  CHECK(summary[0].modelled_energy_j == Approx(3));
+  CHECK(summary[1].modelled_energy_j == Approx(1));
+  CHECK(summary[1].modelled_latency_ms == Approx(10.25));
+  CHECK(summary[1].modelled_energy_saving.value == Approx(1 - 40.0 / 120));
+  CHECK(summary[1].modelled_energy_saving.low < summary[1].modelled_energy_saving.value);
+  CHECK(summary[1].modelled_energy_saving.high > summary[1].modelled_energy_saving.value);
+  CHECK(summary[1].modelled_late_share == Approx(0.25));
+  CHECK(summary[1].adc_share == Approx(0.5));
+  CHECK(std::isnan(summary[0].adc_share));
+  CHECK(std::isnan(summary[0].modelled_energy_saving.value));
+  CHECK(std::isnan(summary[0].modelled_late_share));
+  CHECK(summary[1].energy_profile == "toy");
+  CHECK(std::isnan(summary[1].energy_j));  // measured energy stays what it is
+}

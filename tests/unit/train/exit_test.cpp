@@ -7,6 +7,7 @@
 #include "base/error.hpp"
 #include "base/random.hpp"
 #include "models/exit_heads.hpp"
+#include "train/backbone.hpp"
 #include "train/exit_modules.hpp"
 #include "train/exit_trainer.hpp"
 
@@ -35,8 +36,8 @@ struct Setup {
     options.head = head;
     options.codewords = 12;
     options.hidden = 8;
-    options.files = {(folder.path() / "images.bin").string()};
-    options.evaluation = 50;
+    options.data.files = {(folder.path() / "images.bin").string()};
+    options.data.evaluation = 50;
     options.batch = 16;
     options.optimiser.steps = 30;
     options.optimiser.learning_rate = 0.02;
@@ -77,7 +78,7 @@ TEST_CASE("trained heads answer as the modules that were trained, and learn") {
     REQUIRE(exits.size() == 2);
     CHECK(exits[0].unit == 1);
     // The modules with the weights that were written, against the heads that were loaded.
-    ExitModules modules(*network, {1, 3}, setup.options);
+    ExitModules modules(*frozen_backbone(setup.options.output), {1, 3}, setup.options);
     const c10::NoGradGuard no_grad;
     for (const auto& [name, tensor] : modules.parameters()) {
       const auto view = written.find(name);
@@ -129,7 +130,7 @@ TEST_CASE("a run that was interrupted ends with the same heads") {
 TEST_CASE("images and units that do not fit are refused") {
   Setup setup("linear");
   SUBCASE("too few images") {
-    setup.options.samples = 140;
+    setup.options.data.samples = 140;
     CHECK_THROWS_AS(train_exits(setup.options, nullptr, nullptr), Error);
   }
   SUBCASE("a network of another size") {
