@@ -62,8 +62,12 @@ paths:
   - {name: sure, rule: margin}
   - {name: agree, rule: patience}
   - {name: vote, rule: vote, start_exit: 1}
+  - {name: ahead, method: predictive_exit}
+  - {name: learnt, method: predictive_exit, engine: learnt, price: 5}
+  - {name: random, method: random, like: sure}
+  - {name: oracle, method: oracle}
 )");
-  REQUIRE(found.size() == 3);
+  REQUIRE(found.size() == 5);
   CHECK(found[0].name == "sure");
   CHECK(found[0].path == 2);
   CHECK(found[0].key == "threshold");
@@ -75,6 +79,10 @@ paths:
   CHECK(found[1].values.front() >= 1000);
   CHECK(found[1].values.back() == 1);
   CHECK(found[2].key == "votes");
+  CHECK(found[3].key == "threshold");
+  CHECK(found[3].values.front() == 1e6);  // of logits over their mean, which have no upper end
+  CHECK(found[4].key == "price");
+  CHECK(found[4].path == 6);
 }
 
 TEST_CASE("speculative decoding: lengths and thresholds that only speed depends on") {
