@@ -1,6 +1,6 @@
 // What dynexec tune may choose in paths that leave early.
-#include "experiments/early_exit/options.hpp"
 #include "experiments/knobs.hpp"
+#include "experiments/early_exit/options.hpp"
 
 namespace dynexec::early_exit {
 namespace {
@@ -8,11 +8,11 @@ namespace {
 // A thousand exits that agree never come: the network runs to its end.
 const std::vector<double> kCounts{1000, 48, 32, 24, 20, 16, 14, 12, 11, 10, 9, 8, 7, 6, 5, 4, 3, 2, 1};
 // Largest logit over its mean at the exit.
-const std::vector<double> kLogits{1e6, 40,  30, 24,  20, 17,  14, 12,  10, 9,   8,   7,   6,
-                                  5,   4.5, 4,  3.5, 3,  2.5, 2,  1.7, 1.4, 1.2, 1,   0.8, 0.6};
+const std::vector<double> kLogits{1e6, 40,  30, 24,  20, 17,  14, 12,  10,  9,   8, 7,   6,
+                                  5,   4.5, 4,  3.5, 3,  2.5, 2,  1.7, 1.4, 1.2, 1, 0.8, 0.6};
 // Of a wrong answer, in costs of the whole network.
-const std::vector<double> kPrices{1000, 500, 300, 200, 150, 100, 70, 50, 40, 30, 25, 20, 16,
-                                  13,   10,  8,   6,   5,   4,   3,  2,  1.5, 1, 0.7, 0.5};
+const std::vector<double> kPrices{1000, 500, 300, 200, 150, 100, 70, 50, 40,  30, 25,  20, 16,
+                                  13,   10,  8,   6,   5,   4,   3,  2,  1.5, 1,  0.7, 0.5};
 
 }  // namespace
 
