@@ -1,6 +1,7 @@
 // dynexec compare: paired ratios between the paths of one finished run, or between two runs. Needs no LibTorch.
 #include <filesystem>
 
+#include "base/atomic_file.hpp"
 #include "base/error.hpp"
 #include "cli/commands.hpp"
 #include "measure/comparison.hpp"
@@ -19,7 +20,10 @@ RunRows read_run(const std::string& given) {
       throw Error(ErrorKind::data, "the run is not finished", given, "go on with it: dynexec bench CONFIG --resume");
     path /= "samples.csv";
   }
-  return {given, read_row_file<SampleRow>(path.string())};
+  // Runs of other versions may be compared as long as they have what is compared.
+  return {given, read_rows_by_name<SampleRow>(read_file(path.string()), path.string(),
+                                              {"schema_version", "path", "sample", "sample_id", "repetition", "threads",
+                                               "latency_ms", "error"})};
 }
 
 }  // namespace

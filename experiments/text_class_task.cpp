@@ -4,6 +4,7 @@
 #include "base/sha256.hpp"
 #include "data/labelled_texts.hpp"
 #include "data/sentence_task.hpp"
+#include "experiments/splits.hpp"
 
 namespace dynexec {
 namespace {
@@ -66,9 +67,13 @@ TextClassTasks read_files(const Node& task, const Node& calibration, std::int64_
 TextClassTasks read_text_class_tasks(const Node& root, std::int64_t classes, const std::vector<std::string>& names) {
   const Node task = root.at("task"), calibration = root.section("calibration");
   const std::int64_t wanted = calibration.get_int("samples", 500, 1, kMost);
-  return task.get_choice("kind", "sentences", {"sentences", "text_classification"}) == "sentences"
-             ? read_sentences(task, wanted, classes)
-             : read_files(task, calibration, wanted, classes, names);
+  TextClassTasks tasks = task.get_choice("kind", "sentences", {"sentences", "text_classification"}) == "sentences"
+                             ? read_sentences(task, wanted, classes)
+                             : read_files(task, calibration, wanted, classes, names);
+  const Splits splits = read_splits(root, tasks.test, tasks.calibration);
+  tasks.test = splits.measured;
+  tasks.calibration = splits.calibration;
+  return tasks;
 }
 
 }  // namespace dynexec

@@ -12,8 +12,8 @@
 namespace dynexec {
 
 struct TextClassTasks {
-  std::shared_ptr<const TextClassTask> test, calibration;  // disjoint
-  std::vector<Provenance> provenance;                      // data files
+  std::shared_ptr<const Task> test, calibration;  // disjoint; see read_splits
+  std::vector<Provenance> provenance;             // data files
 };
 
 // task: {kind: sentences, split, difficulties, samples, seed} with calibration: {samples} from the calibration split;

@@ -14,9 +14,9 @@ void check_exits(const PathOptions& path, std::size_t exits) {
     path.node.at(key).fail("names an exit that the network does not have",
                            "its exits are 0 to " + std::to_string(count - 1));
   };
-  if (path.method == Method::fixed && (path.exit < 0 || path.exit >= count)) fail("exit");
-  if (path.method != Method::early_exit) return;
-  if (path.tested.empty() && path.start_exit >= count) fail("start_exit");
+  if (path.method == Method::fixed && path.like.empty() && path.exit >= count) fail("exit");
+  if (path.method != Method::early_exit && path.method != Method::predictive) return;
+  if (path.start_exit >= count) fail("start_exit");
   std::int64_t last = -1;
   for (const std::int64_t exit : path.tested) {
     if (exit >= count || exit < 0) fail("exits");
@@ -32,6 +32,7 @@ Experiment build(const Node& root) {
   LoadedNetwork loaded = load_network(root, options.network);
   auto shared = std::make_shared<Shared>();
   shared->network = std::move(loaded.network);
+  shared->task = loaded.test;
   shared->calibration_ms = options.calibration_ms;
   shared->paths = options.paths;
   for (std::size_t i = 0; i < loaded.calibration->size(); ++i)

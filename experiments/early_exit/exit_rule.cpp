@@ -2,97 +2,115 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
 
 #include "base/error.hpp"
+#include "experiments/early_exit/gate.hpp"
+#include "experiments/early_exit/recorded.hpp"
 
 namespace dynexec::early_exit {
 namespace {
 
-class Entropy : public ExitRule {
-  double score(std::size_t, const ExitSignals& signals) override { return signals.certainty; }
-};
+// Rules that read one of the signals.
+class Signal : public ExitRule {
+ public:
+  explicit Signal(double ExitSignals::*signal) : signal_(signal) {}
+  double score(std::size_t, const ExitSignals& signals) override { return signals.*signal_; }
+  std::unique_ptr<ExitRule> clone() const override { return std::make_unique<Signal>(*this); }
 
-class Confidence : public ExitRule {
-  double score(std::size_t, const ExitSignals& signals) override { return signals.top; }
-};
-
-class Margin : public ExitRule {
-  double score(std::size_t, const ExitSignals& signals) override { return signals.margin; }
+ private:
+  double ExitSignals::*signal_;
 };
 
 // The share of `patience` agreements with the exit before that have come in a row.
 class Patience : public ExitRule {
  public:
   explicit Patience(std::int64_t patience) : patience_(patience) {}
+  bool remembers() const override { return true; }
   void start() override { last_ = -1, run_ = 0; }
   double score(std::size_t, const ExitSignals& signals) override {
     run_ = signals.label == last_ ? run_ + 1 : 0;
     last_ = signals.label;
     return std::min(1.0, static_cast<double>(run_) / static_cast<double>(patience_));
   }
+  std::unique_ptr<ExitRule> clone() const override { return std::make_unique<Patience>(*this); }
 
  private:
   std::int64_t patience_, run_ = 0;
   int last_ = -1;
 };
 
-// The share of `votes` exits that are for the leading class; ties go to the class that got there first.
+// The share of `votes` that are for the leading class; ties go to the class that got there first.
 class Vote : public ExitRule {
  public:
-  Vote(std::int64_t votes, std::size_t classes) : votes_(votes), counts_(classes) {}
+  Vote(const RuleOptions& options, std::size_t classes)
+      : votes_(static_cast<double>(options.patience)), weighted_(options.weighted), counts_(classes) {}
+  bool remembers() const override { return true; }
   void start() override {
-    std::fill(counts_.begin(), counts_.end(), 0);
+    std::fill(counts_.begin(), counts_.end(), 0.0);
     leader_ = 0;
   }
   double score(std::size_t, const ExitSignals& signals) override {
     const auto label = static_cast<std::size_t>(signals.label);
-    ++counts_[label];
+    counts_[label] += weighted_ ? signals.top : 1;
     if (counts_[label] > counts_[leader_]) leader_ = label;
-    return std::min(1.0, static_cast<double>(counts_[leader_]) / static_cast<double>(votes_));
+    return std::min(1.0, counts_[leader_] / votes_);
   }
   int label(const ExitSignals&) const override { return static_cast<int>(leader_); }
+  std::unique_ptr<ExitRule> clone() const override { return std::make_unique<Vote>(*this); }
 
  private:
-  std::int64_t votes_;
-  std::vector<std::int64_t> counts_;
+  double votes_;
+  bool weighted_;
+  std::vector<double> counts_;
   std::size_t leader_ = 0;
+};
+
+// Predictive Exit (arXiv 2206.04685): the largest logit over the exit's own scale, the size of the mean logit over the
+// fitting images and classes. Cross-entropy leaves the mean of the logits free, so that it may come out near zero and
+// everything would pass: hence the floor.
+class Logit : public ExitRule {
+ public:
+  Logit(double floor, std::size_t exits) : floor_(floor), scale_(exits, 1.0) {}
+  void fit(const RecordedExits& recorded, std::span<const std::size_t>) override {
+    for (std::size_t exit = 0; exit < scale_.size(); ++exit) {
+      double sum = 0, size = 0;
+      for (std::size_t i = 0; i < recorded.samples(); ++i)
+        for (const float logit : recorded.logits(i, exit)) {
+          sum += static_cast<double>(logit);
+          size += std::abs(static_cast<double>(logit));
+        }
+      const auto count = static_cast<double>(recorded.samples() * recorded.classes());
+      scale_[exit] = std::max({std::abs(sum) / count, floor_ * size / count, std::numeric_limits<double>::min()});
+    }
+  }
+  double score(std::size_t exit, const ExitSignals& signals) override { return signals.peak / scale_[exit]; }
+  std::unique_ptr<ExitRule> clone() const override { return std::make_unique<Logit>(*this); }
+
+ private:
+  double floor_;
+  std::vector<double> scale_;
 };
 
 }  // namespace
 
-ExitSignals exit_signals(std::span<const float> logits) {
-  ExitSignals signals;
-  std::size_t first = 0;
-  for (std::size_t k = 1; k < logits.size(); ++k)
-    if (logits[k] > logits[first]) first = k;
-  double sum = 0, weighted = 0, second = 0;
-  for (std::size_t k = 0; k < logits.size(); ++k) {
-    const double shifted = static_cast<double>(logits[k]) - static_cast<double>(logits[first]);
-    const double weight = std::exp(shifted);
-    sum += weight;
-    weighted += weight * shifted;
-    if (k != first) second = std::max(second, weight);
-  }
-  signals.label = static_cast<int>(first);
-  signals.top = 1 / sum;
-  signals.margin = (1 - second) / sum;
-  const double entropy = std::log(sum) - weighted / sum;
-  const double most = std::log(static_cast<double>(logits.size()));
-  signals.certainty = most > 0 ? std::clamp(1 - entropy / most, 0.0, 1.0) : 1;
-  return signals;
-}
-
 const std::vector<std::string>& rule_names() {
-  static const std::vector<std::string> names{"entropy", "confidence", "margin", "patience", "vote"};
+  static const std::vector<std::string> names{"entropy", "confidence", "margin", "patience", "vote", "gate", "logit"};
   return names;
 }
 
-std::unique_ptr<ExitRule> make_rule(const RuleOptions& options, std::size_t classes) {
-  if (options.name == "entropy") return std::make_unique<Entropy>();
-  if (options.name == "confidence") return std::make_unique<Confidence>();
-  if (options.name == "margin") return std::make_unique<Margin>();
+double highest_score(const std::string& rule) {
+  return rule == "logit" ? std::numeric_limits<double>::infinity() : 1;
+}
+
+std::unique_ptr<ExitRule> make_rule(const RuleOptions& options, const RuleRequest& request) {
+  if (options.name == "entropy") return std::make_unique<Signal>(&ExitSignals::certainty);
+  if (options.name == "confidence") return std::make_unique<Signal>(&ExitSignals::top);
+  if (options.name == "margin") return std::make_unique<Signal>(&ExitSignals::margin);
   if (options.name == "patience") return std::make_unique<Patience>(options.patience);
-  if (options.name == "vote") return std::make_unique<Vote>(options.patience, classes);
+  if (options.name == "vote") return std::make_unique<Vote>(options, request.classes);
+  if (options.name == "gate") return make_gate(options.ridge, request);
+  if (options.name == "logit") return std::make_unique<Logit>(options.floor, request.exits);
   throw Error(ErrorKind::internal, "unknown exit rule '" + options.name + "'", "", "");
 }
 

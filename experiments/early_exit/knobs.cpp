@@ -3,23 +3,36 @@
 #include "experiments/early_exit/options.hpp"
 
 namespace dynexec::early_exit {
+namespace {
+
+// A thousand exits that agree never come: the network runs to its end.
+const std::vector<double> kCounts{1000, 48, 32, 24, 20, 16, 14, 12, 11, 10, 9, 8, 7, 6, 5, 4, 3, 2, 1};
+// Largest logit over its mean at the exit.
+const std::vector<double> kLogits{1e6, 40,  30, 24,  20, 17,  14, 12,  10,  9,   8, 7,   6,
+                                  5,   4.5, 4,  3.5, 3,  2.5, 2,  1.7, 1.4, 1.2, 1, 0.8, 0.6};
+// Of a wrong answer, in costs of the whole network.
+const std::vector<double> kPrices{1000, 500, 300, 200, 150, 100, 70, 50, 40,  30, 25,  20, 16,
+                                  13,   10,  8,   6,   5,   4,   3,  2,  1.5, 1,  0.7, 0.5};
+
+}  // namespace
 
 std::vector<Knob> knobs(const Node& root) {
-  // A thousand exits that agree never come: the network runs to its end.
-  const std::vector<double> counts{1000, 48, 32, 24, 20, 16, 14, 12, 11, 10, 9, 8, 7, 6, 5, 4, 3, 2, 1};
   std::vector<Knob> knobs;
   const Options options = read_options(root);
   for (std::size_t i = 0; i < options.paths.size(); ++i) {
     const PathOptions& path = options.paths[i];
-    if (path.method != Method::early_exit) continue;
-    const bool votes = path.rule.name == "vote", counted = votes || path.rule.name == "patience";
-    knobs.push_back({.path = i,
-                     .name = path.name,
-                     .key = votes     ? "votes"
-                            : counted ? "patience"
-                                      : "threshold",
-                     .values = counted ? counts : score_thresholds(),
-                     .lossy = true});
+    if (path.method != Method::early_exit && path.method != Method::predictive) continue;
+    Knob knob{.path = i, .name = path.name, .key = "threshold", .values = score_thresholds(), .lossy = true};
+    if (path.plan.price) {
+      knob.key = "price";
+      knob.values = kPrices;
+    } else if (path.rule.name == "patience" || path.rule.name == "vote") {
+      knob.key = path.rule.name == "vote" ? "votes" : "patience";
+      knob.values = kCounts;
+    } else if (path.rule.name == "logit") {
+      knob.values = kLogits;
+    }
+    knobs.push_back(std::move(knob));
   }
   return knobs;
 }

@@ -1,16 +1,31 @@
 #include "experiments/early_exit/multi_exit.hpp"
 
+#include "base/error.hpp"
 #include "data/image_task.hpp"
 
 namespace dynexec::early_exit {
 
-MultiExitCnn::MultiExitCnn(std::shared_ptr<const Cnn> network, std::vector<ExitPoint> exits)
-    : session_(std::move(network)), exits_(std::move(exits)), logits_(classes()) {}
+std::unique_ptr<MultiExit> MultiExit::another() const {
+  throw Error(ErrorKind::config, "networks of this family are measured at batch size 1", "bench.batch_size",
+              "remove batch_size");
+}
+
+void MultiExit::run_layers_together(std::span<MultiExit* const> rows, std::size_t exit) {
+  for (std::size_t to = 0; to <= exit; ++to)
+    for (MultiExit* const row : rows) row->run_layers_to(to);
+}
+
+MultiExitCnn::MultiExitCnn(std::shared_ptr<const Cnn> network, std::shared_ptr<const std::vector<ExitPoint>> exits)
+    : network_(std::move(network)), session_(network_), exits_(std::move(exits)), logits_(classes()) {}
 
 double MultiExitCnn::memory_bytes() const {
-  double bytes = session_.network().weight_bytes() + session_.memory_bytes();
-  for (const ExitPoint& exit : exits_) bytes += exit.head->weight_bytes();
+  double bytes = network_->weight_bytes() + session_.memory_bytes();
+  for (const ExitPoint& exit : *exits_) bytes += exit.head->weight_bytes();
   return bytes;
+}
+
+std::unique_ptr<MultiExit> MultiExitCnn::another() const {
+  return std::make_unique<MultiExitCnn>(network_, exits_);
 }
 
 void MultiExitCnn::start(const std::any& input) {
@@ -19,24 +34,41 @@ void MultiExitCnn::start(const std::any& input) {
   cost_.tokens = 1;
 }
 
-void MultiExitCnn::run_layers_to(std::size_t exit) {
-  const std::vector<CnnUnit>& units = session_.network().units();
-  const std::size_t unit = exit < exits_.size() ? exits_[exit].unit : units.size() - 1;
-  for (std::size_t u = session_.done(); u <= unit; ++u) {
-    cost_.macs += units[u].macs;
-    cost_.weight_bytes += units[u].weight_bytes;
+std::size_t MultiExitCnn::unit_of(std::size_t exit) const {
+  return exit < exits_->size() ? (*exits_)[exit].unit : network_->units().size() - 1;
+}
+
+void MultiExitCnn::count_layers_to(std::size_t exit, double weight_share) {
+  const std::vector<CnnUnit>& units = network_->units();
+  for (std::size_t unit = session_.done(); unit <= unit_of(exit); ++unit) {
+    cost_.macs += units[unit].macs;
+    cost_.weight_bytes += units[unit].weight_bytes * weight_share;
   }
-  session_.run_to(unit);
+}
+
+void MultiExitCnn::run_layers_to(std::size_t exit) {
+  count_layers_to(exit, 1);
+  session_.run_to(unit_of(exit));
+}
+
+void MultiExitCnn::run_layers_together(std::span<MultiExit* const> rows, std::size_t exit) {
+  sessions_.clear();
+  for (MultiExit* const row : rows) {
+    auto& other = dynamic_cast<MultiExitCnn&>(*row);
+    other.count_layers_to(exit, 1 / static_cast<double>(rows.size()));
+    sessions_.push_back(&other.session_);
+  }
+  CnnSession::run_together(sessions_, unit_of(exit));
 }
 
 std::span<const float> MultiExitCnn::logits(std::size_t exit) {
   run_layers_to(exit);
-  if (exit == exits_.size()) {
-    cost_.macs += session_.network().classifier_macs();
-    cost_.weight_bytes += session_.network().classifier_bytes();
+  if (exit == exits_->size()) {
+    cost_.macs += network_->classifier_macs();
+    cost_.weight_bytes += network_->classifier_bytes();
     return session_.logits();
   }
-  ExitHead& head = *exits_[exit].head;
+  ExitHead& head = *(*exits_)[exit].head;
   cost_.macs += head.macs();
   cost_.weight_bytes += head.weight_bytes();
   head.classify(session_.features(), logits_);

@@ -27,24 +27,37 @@ class MultiExit {
   virtual std::span<const float> logits(std::size_t exit) = 0;
   // What has run since start(), counted by the code that ran; `tokens` is 1.
   virtual const Cost& cost() const = 0;
+
+  // Another one over the same weights and heads, for another row of a batch. Error(config) where there are no batches.
+  virtual std::unique_ptr<MultiExit> another() const;
+  // run_layers_to(exit) of several rows that have run equally far, this one the first; weights are counted once, an
+  // equal share a row. By default one row after the other, up to each exit in turn.
+  virtual void run_layers_together(std::span<MultiExit* const> rows, std::size_t exit);
 };
 
 class MultiExitCnn : public MultiExit {
  public:
-  MultiExitCnn(std::shared_ptr<const Cnn> network, std::vector<ExitPoint> exits);
+  MultiExitCnn(std::shared_ptr<const Cnn> network, std::shared_ptr<const std::vector<ExitPoint>> exits);
 
-  std::size_t exits() const override { return exits_.size(); }
-  std::size_t classes() const override { return static_cast<std::size_t>(session_.network().config().classes); }
+  std::size_t exits() const override { return exits_->size(); }
+  std::size_t classes() const override { return static_cast<std::size_t>(network_->config().classes); }
   double memory_bytes() const override;
   void start(const std::any& input) override;
   void run_layers_to(std::size_t exit) override;
   std::span<const float> logits(std::size_t exit) override;
   const Cost& cost() const override { return cost_; }
+  std::unique_ptr<MultiExit> another() const override;
+  void run_layers_together(std::span<MultiExit* const> rows, std::size_t exit) override;
 
  private:
+  std::size_t unit_of(std::size_t exit) const;
+  void count_layers_to(std::size_t exit, double weight_share);
+
+  std::shared_ptr<const Cnn> network_;
   CnnSession session_;
-  std::vector<ExitPoint> exits_;
+  std::shared_ptr<const std::vector<ExitPoint>> exits_;  // rows share the heads: they are asked one after the other
   std::vector<float> logits_;
+  std::vector<CnnSession*> sessions_;
   Cost cost_;
 };
 

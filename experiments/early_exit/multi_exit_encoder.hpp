@@ -31,6 +31,8 @@ class MultiExitEncoder : public MultiExit {
   void run_layers_to(std::size_t exit) override;
   std::span<const float> logits(std::size_t exit) override;
   const Cost& cost() const override { return cost_; }
+  // Texts differ in length: the rows of a batch go one after the other, layer by layer.
+  std::unique_ptr<MultiExit> another() const override { return std::make_unique<MultiExitEncoder>(parts_); }
 
  private:
   void count();

@@ -25,7 +25,8 @@ LoadedNetwork load_cnn(const Node& root, const ModelFolder& folder) {
         "use images of " + std::to_string(config.image_size) + " x " + std::to_string(config.image_size));
   std::vector<ExitPoint> exits = load_exit_heads(folder, *network);
   if (exits.empty()) fail_without_exits(folder, "exits");
-  LoadedNetwork loaded{.network = std::make_unique<MultiExitCnn>(network, std::move(exits)),
+  LoadedNetwork loaded{.network = std::make_unique<MultiExitCnn>(
+                           network, std::make_shared<const std::vector<ExitPoint>>(std::move(exits))),
                        .test = tasks.test,
                        .calibration = tasks.calibration,
                        .provenance = tasks.provenance};

@@ -1,65 +1,104 @@
 #include "experiments/early_exit/options.hpp"
 
-#include <fmt/format.h>
-#include <fmt/ranges.h>
-
 #include <algorithm>
+#include <cmath>
 #include <set>
 
 namespace dynexec::early_exit {
 namespace {
 
 constexpr std::int64_t kMostExits = 1024;
+constexpr double kHighestBeta = 1e6;
+
+Saving read_saving(const Node& node) {
+  return node.get_choice("saving", "macs", {"macs", "time"}) == "time" ? Saving::time : Saving::macs;
+}
+
+void read_rule(const Node& node, const std::vector<std::string>& rules, RuleOptions& rule) {
+  rule.name = node.get_choice("rule", rules.front(), rules);
+  if (rule.name == "patience" || rule.name == "vote") {
+    rule.patience = node.get_int(rule.name == "vote" ? "votes" : "patience", 2, 1, kMostExits);
+    rule.threshold = 1;
+    if (rule.name == "vote") rule.weighted = node.get_bool("weighted", false);
+    return;
+  }
+  const bool logit = rule.name == "logit";
+  rule.threshold = node.get_double("threshold", logit ? 6 : rule.threshold, 0, logit ? kHighestBeta : 1);
+  if (rule.name == "gate") rule.ridge = node.get_double("ridge", rule.ridge, 1e-9, 1e9);
+  if (logit) rule.floor = node.get_double("floor", rule.floor, 0, 1);
+}
+
+void read_early_exit(const Node& node, PathOptions& path) {
+  read_rule(node, {"confidence", "entropy", "margin", "patience", "vote", "gate", "logit"}, path.rule);
+  if (node.has("exits")) {
+    path.tested = node.get_ints("exits", {});
+    return;
+  }
+  const std::string placement = node.get_choice("placement", "every", {"every", "optimised", "search"});
+  if (placement == "every") {
+    path.start_exit = node.get_int("start_exit", 0, 0, kMostExits);
+    return;
+  }
+  path.placement.kind = placement == "search" ? Placement::search : Placement::optimised;
+  path.placement.saving = read_saving(node);
+  if (placement == "optimised") path.placement.share = node.get_double("share", path.placement.share, 0, 1);
+  if (path.rule.name == "patience" || path.rule.name == "vote")
+    node.at("placement")
+        .fail("needs a rule that does not look back, since it judges every exit by itself",
+              "use confidence, entropy, margin, gate or logit, or list the exits");
+}
+
+void read_predictive(const Node& node, PathOptions& path) {
+  path.engine.name = node.get_choice("engine", "convolution", {"convolution", "zero_hold", "first_hold", "learnt"});
+  if (path.engine.name == "learnt") {
+    if (node.has("price")) {
+      path.plan.price = node.get_double("price", 1, 0, 1e9);
+      path.rule.name = node.get_choice("rule", "gate", {"gate", "confidence", "entropy", "margin", "logit"});
+    } else {
+      read_rule(node, {"confidence", "entropy", "margin", "gate", "logit"}, path.rule);
+    }
+    path.plan.bins = node.get_int("bins", path.plan.bins, 1, 1000);
+    path.plan.prior = node.get_double("prior", path.plan.prior, 0, 1e6);
+    path.saving = read_saving(node);
+    return;
+  }
+  read_rule(node, {"logit", "confidence", "entropy", "margin"}, path.rule);
+  path.start_exit = node.get_int("start_exit", -1, -1, kMostExits);
+  if (path.engine.name != "zero_hold") {
+    path.engine.reach = node.get_int("reach", path.engine.reach, 1, kMostExits);
+    path.single_jump = node.get_bool("single_jump", false);
+  }
+}
 
 PathOptions read_path(const Node& node) {
   PathOptions path{.node = node};
   path.name = node.get_string("name");
-  const std::string method = node.get_choice("method", "early_exit", {"full", "early_exit", "static", "random"});
-  if (method == "full") return path;
-  if (method == "static") {
+  const std::string method =
+      node.get_choice("method", "early_exit", {"full", "early_exit", "predictive_exit", "static", "random", "oracle"});
+  if (method == "early_exit") {
+    path.method = Method::early_exit;
+    read_early_exit(node, path);
+  } else if (method == "predictive_exit") {
+    path.method = Method::predictive;
+    read_predictive(node, path);
+  } else if (method == "static") {
     path.method = Method::fixed;
-    path.exit = node.get_int("exit");
-    return path;
-  }
-  if (method == "random") {
+    if (node.has("like")) {
+      path.like = node.get_string("like");
+    } else {
+      path.exit = node.get_int("exit");
+      if (path.exit < 0) node.at("exit").fail("is below zero", "count exits from 0");
+    }
+  } else if (method == "random") {
     path.method = Method::random;
     path.like = node.get_string("like");
-    return path;
-  }
-  path.method = Method::early_exit;
-  path.rule.name = node.get_choice("rule", path.rule.name, rule_names());
-  if (path.rule.name == "patience" || path.rule.name == "vote") {
-    path.rule.patience = node.get_int(path.rule.name == "vote" ? "votes" : "patience", 2, 1, kMostExits);
-    path.rule.threshold = 1;
-  } else {
-    path.rule.threshold = node.get_double("threshold", path.rule.threshold, 0, 1);
-  }
-  if (node.has("exits")) {
-    path.tested = node.get_ints("exits", {});
-  } else {
-    path.start_exit = node.get_int("start_exit", 0, 0, kMostExits);
+  } else if (method == "oracle") {
+    path.method = Method::oracle;
   }
   return path;
 }
 
 }  // namespace
-
-std::string PathOptions::describe() const {
-  switch (method) {
-    case Method::full:
-      return "the whole network";
-    case Method::fixed:
-      return fmt::format("always exit {}", exit);
-    case Method::random:
-      return fmt::format("exits as often as {}, at random", like);
-    case Method::early_exit:
-      break;
-  }
-  const bool counts = rule.name == "patience" || rule.name == "vote";
-  std::string text = rule.name + (counts ? fmt::format("={}", rule.patience) : fmt::format(">={:g}", rule.threshold));
-  if (!tested.empty()) return text + fmt::format(" at exits {}", fmt::join(tested, " "));
-  return start_exit > 0 ? text + fmt::format(" from exit {}", start_exit) : text;
-}
 
 Options read_options(const Node& root) {
   Options options;
@@ -75,11 +114,12 @@ Options read_options(const Node& root) {
   if (options.paths.empty() || options.paths.front().method != Method::full)
     paths.fail("must begin with the baseline, method full", "make {name: full, method: full} the first path");
   for (const PathOptions& path : options.paths) {
+    if (path.like.empty()) continue;
     const bool found = std::any_of(options.paths.begin(), options.paths.end(), [&](const PathOptions& other) {
-      return other.name == path.like && other.method == Method::early_exit;
+      return other.name == path.like && (other.method == Method::early_exit || other.method == Method::predictive);
     });
-    if (path.method == Method::random && !found)
-      path.node.at("like").fail("names no early_exit path of this config", "name one of them");
+    if (!found)
+      path.node.at("like").fail("names no early_exit or predictive_exit path of this config", "name one of them");
   }
   return options;
 }

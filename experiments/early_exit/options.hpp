@@ -6,20 +6,29 @@
 #include <vector>
 
 #include "config/node.hpp"
+#include "experiments/early_exit/course.hpp"
 #include "experiments/early_exit/exit_rule.hpp"
+#include "experiments/early_exit/learnt_plan.hpp"
+#include "experiments/early_exit/placement.hpp"
 
 namespace dynexec::early_exit {
 
-enum class Method { full, early_exit, fixed, random };
+enum class Method { full, early_exit, predictive, fixed, random, oracle };
+const char* method_name(Method method);
 
 struct PathOptions {
   std::string name;
   Method method = Method::full;
-  RuleOptions rule;                  // early_exit
-  std::int64_t start_exit = 0;       // early_exit: the first exit that is tested
+  RuleOptions rule;                  // early_exit, predictive
+  std::int64_t start_exit = 0;       // the first exit that is tested; predictive: below zero for three tenths of them
   std::vector<std::int64_t> tested;  // early_exit: the exits that are tested; empty: all from start_exit on
-  std::int64_t exit = 0;             // fixed
-  std::string like;                  // random: the path whose exits are drawn from
+  PlacementOptions placement;        // early_exit
+  EngineOptions engine;              // predictive; its start_exit is filled in when the network is known
+  bool single_jump = false;          // predictive
+  PlanOptions plan;                  // predictive, engine learnt
+  Saving saving = Saving::macs;      // the same
+  std::int64_t exit = -1;            // fixed; below zero: as deep as `like` on the average
+  std::string like;                  // random, fixed: the path whose exits are drawn from or whose depth is met
   Node node;                         // for errors that need the loaded network
 
   std::string describe() const;

@@ -17,13 +17,17 @@ PartCosts::PartCosts(MultiExit& network, std::span<const std::any> inputs, doubl
   const std::size_t parts = network.exits() + 1;
   std::vector<std::vector<double>> layers(parts), heads(parts);
   const auto ms = [](Clock::duration elapsed) { return std::chrono::duration<double, std::milli>(elapsed).count(); };
+  macs_to_.assign(parts, 0.0);
   const auto start = Clock::now();
   for (std::size_t i = 0; i < 3 || (i < 10 * inputs.size() && ms(Clock::now() - start) < budget_ms); ++i) {
     network.start(inputs[i % inputs.size()]);
+    double layer_macs = 0;
     for (std::size_t exit = 0; exit < parts; ++exit) {
+      const double before = network.cost().macs;
       const auto begin = Clock::now();
       network.run_layers_to(exit);
       const auto middle = Clock::now();
+      macs_to_[exit] += layer_macs += network.cost().macs - before;
       network.logits(exit);
       layers[exit].push_back(ms(middle - begin));
       heads[exit].push_back(ms(Clock::now() - middle));

@@ -49,25 +49,45 @@ double Conv2d::macs(const FeatureMap& out) const {
          static_cast<double>(shape_.in_channels * shape_.out_channels * shape_.kernel * shape_.kernel);
 }
 
-void Conv2d::forward(const FeatureMap& in, FeatureMap& out, Activation activation, const FeatureMap* residual) const {
+void Conv2d::check(const ConvJob& job) const {
+  const FeatureMap &in = *job.in, &out = *job.out;
   if (in.channels() != shape_.in_channels || in.border() < shape_.padding || out.channels() != shape_.out_channels ||
       out.height() != shape_.out_size(in.height()) || out.width() != shape_.out_size(in.width()) ||
-      (residual && (residual->channels() != out.channels() || residual->height() != out.height() ||
-                    residual->width() != out.width())))
+      (job.residual && (job.residual->channels() != out.channels() || job.residual->height() != out.height() ||
+                        job.residual->width() != out.width())))
     throw Error(ErrorKind::internal, "feature maps do not fit a convolution", "", "");
-  const std::int64_t panels = (padded_out_ + kPanelWidth - 1) / kPanelWidth;
-  const std::int64_t tasks = panels * out.height();
-  const double macs_per_task = macs(out) / static_cast<double>(tasks);
+}
+
+void Conv2d::forward(const FeatureMap& in, FeatureMap& out, Activation activation, const FeatureMap* residual) const {
+  const ConvJob job{.in = &in, .out = &out, .residual = residual};
+  forward(std::span(&job, 1), activation);
+}
+
+void Conv2d::forward(std::span<const ConvJob> jobs, Activation activation) const {
+  if (jobs.empty()) return;
+  for (const ConvJob& job : jobs) check(job);
+  const FeatureMap& first = *jobs.front().out;
+  for (const ConvJob& job : jobs)
+    if (job.out->height() != first.height() || job.out->width() != first.width())
+      throw Error(ErrorKind::internal, "images of several sizes in one convolution", "", "");
+  const std::int64_t panels = (padded_out_ + kPanelWidth - 1) / kPanelWidth, height = first.height();
+  const std::int64_t rows = height * static_cast<std::int64_t>(jobs.size()), tasks = panels * rows;
+  const double macs_per_task = macs(first) / static_cast<double>(panels * height);
   const auto grain = static_cast<std::int64_t>(kSerialMacs / macs_per_task) + 1;
   const KernelBranch& kernels = kernel_branch();
   compute_pool().split(tasks, grain, [&](std::int64_t begin, std::int64_t end, int) {
-    for (std::int64_t task = begin; task < end; ++task)
-      run_row(kernels, task / out.height(), task % out.height(), in, out, activation, residual);
+    for (std::int64_t task = begin; task < end; ++task) {
+      const std::int64_t row = task % rows;
+      run_row(kernels, task / rows, row % height, jobs[static_cast<std::size_t>(row / height)], activation);
+    }
   });
 }
 
-void Conv2d::run_row(const KernelBranch& kernels, std::int64_t panel, std::int64_t y, const FeatureMap& in,
-                     FeatureMap& out, Activation activation, const FeatureMap* residual) const {
+void Conv2d::run_row(const KernelBranch& kernels, std::int64_t panel, std::int64_t y, const ConvJob& job,
+                     Activation activation) const {
+  const FeatureMap& in = *job.in;
+  FeatureMap& out = *job.out;
+  const FeatureMap* residual = job.residual;
   alignas(64) float tile[kTilePixels * kPanelWidth];
   const std::int64_t first = panel * kPanelWidth;
   const int width = static_cast<int>(std::min<std::int64_t>(kPanelWidth, padded_out_ - first));

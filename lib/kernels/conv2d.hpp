@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <span>
 #include <vector>
 
 #include "kernels/branch.hpp"
@@ -16,6 +17,14 @@ struct ConvShape {
   std::int64_t out_size(std::int64_t in_size) const { return (in_size + 2 * padding - kernel) / stride + 1; }
 };
 
+// out = activation(conv(in) + bias + residual). in has a border of at least the padding; out has the convolution's
+// channels and size; residual (or null) has out's size.
+struct ConvJob {
+  const FeatureMap* in = nullptr;
+  FeatureMap* out = nullptr;
+  const FeatureMap* residual = nullptr;
+};
+
 class Conv2d {
  public:
   // weight [out, in, kernel, kernel] row-major, bias [out] or empty. Throws Error(internal) for other sizes.
@@ -27,15 +36,16 @@ class Conv2d {
   }
   double macs(const FeatureMap& out) const;
 
-  // out = activation(conv(in) + bias + residual). in has a border of at least the padding; out has this shape's
-  // channels and size; residual (or null) has out's size. Uses compute_pool(). The result does not depend on the
-  // number of threads.
+  // Uses compute_pool(). The result does not depend on the number of threads.
   void forward(const FeatureMap& in, FeatureMap& out, Activation activation,
                const FeatureMap* residual = nullptr) const;
+  // Several images of one size, each as it would come out alone; the weights are gone through once.
+  void forward(std::span<const ConvJob> jobs, Activation activation) const;
 
  private:
-  void run_row(const KernelBranch& kernels, std::int64_t panel, std::int64_t y, const FeatureMap& in, FeatureMap& out,
-               Activation activation, const FeatureMap* residual) const;
+  void check(const ConvJob& job) const;
+  void run_row(const KernelBranch& kernels, std::int64_t panel, std::int64_t y, const ConvJob& job,
+               Activation activation) const;
 
   ConvShape shape_;
   std::int64_t padded_out_ = 0;

@@ -63,6 +63,20 @@ class Region {
   std::vector<std::int64_t> most_lost_;
 };
 
+// 1 over the mean of exp(log_wealth(stake)) over the stakes, at most 1.
+template <class LogWealth>
+double inverse_mean_wealth(double margin, const LogWealth& log_wealth) {
+  // A stake must leave something also after a sample that is wholly lost.
+  const double highest = 1 / (1 - margin), ratio = std::pow(1e-3, 1.0 / (kStakes - 1));
+  std::vector<double> logs;
+  double stake = 0.99 * highest;
+  for (int i = 0; i < kStakes; ++i, stake *= ratio) logs.push_back(log_wealth(stake));
+  const double top = *std::max_element(logs.begin(), logs.end());
+  double mean = 0;
+  for (const double log : logs) mean += std::exp(log - top) / kStakes;
+  return std::min(1.0, std::exp(-top) / mean);
+}
+
 }  // namespace
 
 const std::vector<std::string>& quality_test_names() {
@@ -106,20 +120,11 @@ double hoeffding_bentkus_p(double risk, std::int64_t n, double margin, bool bina
 }
 
 double betting_drop_p(std::span<const double> drops, double margin) {
-  if (drops.empty()) return 1;
-  // A stake must leave something also after a sample that is wholly lost.
-  const double highest = 1 / (1 - margin), ratio = std::pow(1e-3, 1.0 / (kStakes - 1));
-  std::vector<double> wealth;  // logarithms
-  double stake = 0.99 * highest;
-  for (int i = 0; i < kStakes; ++i, stake *= ratio) {
+  return inverse_mean_wealth(margin, [&](double stake) {
     double sum = 0;
     for (const double drop : drops) sum += std::log1p(stake * (margin - drop));
-    wealth.push_back(sum);
-  }
-  const double top = *std::max_element(wealth.begin(), wealth.end());
-  double mean = 0;
-  for (const double sum : wealth) mean += std::exp(sum - top) / kStakes;
-  return std::min(1.0, std::exp(-top) / mean);
+    return sum;
+  });
 }
 
 double quality_drop_p(std::span<const double> baseline, std::span<const double> path, double margin, QualityTest test) {
@@ -140,17 +145,19 @@ double quality_drop_p(std::span<const double> baseline, std::span<const double> 
 }
 
 std::int64_t samples_to_pass(double margin, double level, QualityTest test) {
-  const auto passes = [&](std::int64_t n) {
-    if (test == QualityTest::hoeffding_bentkus) return hoeffding_bentkus_p(0, n, margin, false) <= level;
-    if (test == QualityTest::betting)
-      return betting_drop_p(std::vector<double>(static_cast<std::size_t>(n), 0.0), margin) <= level;
-    return exact_drop_p({.samples = n}, margin) <= level;
+  if (test != QualityTest::betting) {
+    // The chance that a path which loses the margin loses nothing on n samples is (1 - margin)^n.
+    return static_cast<std::int64_t>(std::ceil(std::log(level) / std::log1p(-margin) - 1e-9));
+  }
+  const auto p = [&](std::int64_t n) {
+    return inverse_mean_wealth(margin,
+                               [&](double stake) { return static_cast<double>(n) * std::log1p(stake * margin); });
   };
   std::int64_t low = 0, high = 16;
-  while (!passes(high)) low = high, high *= 2;
+  while (p(high) > level) low = high, high *= 2;
   while (high - low > 1) {
     const std::int64_t middle = low + (high - low) / 2;
-    (passes(middle) ? high : low) = middle;
+    (p(middle) <= level ? high : low) = middle;
   }
   return high;
 }

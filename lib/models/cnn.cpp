@@ -61,7 +61,8 @@ double Cnn::weight_bytes() const {
 struct CnnSession::State {
   State(std::shared_ptr<const Cnn> owner, const CnnWeights& w);
 
-  void run_step(std::size_t index);
+  // One step of several images.
+  static void run_step(std::span<CnnSession* const> sessions, std::size_t index);
   const FeatureMap& block_shortcut(const CnnStep& step);
 
   // Takes a map of this shape that is not in use.
@@ -74,6 +75,7 @@ struct CnnSession::State {
   std::vector<std::size_t> block_input;       // of the steps that end a block
   std::vector<std::size_t> shortcut_of_step;  // of the steps whose shortcut needs a map of its own
   std::vector<float> pooled, hidden, next, logits;
+  std::vector<ConvJob> jobs;
   std::size_t next_step = 0, done = 0;
   bool started = false;
 };
@@ -122,6 +124,7 @@ CnnSession::State::State(std::shared_ptr<const Cnn> owner, const CnnWeights& w)
   for (const auto& layer : weights.classifier) widest = std::max(widest, layer->out_features());
   hidden.resize(static_cast<std::size_t>(widest));
   next.resize(static_cast<std::size_t>(widest));
+  jobs.reserve(1);
 }
 
 const FeatureMap& CnnSession::State::block_shortcut(const CnnStep& step) {
@@ -141,17 +144,21 @@ const FeatureMap& CnnSession::State::block_shortcut(const CnnStep& step) {
   return shortcut;
 }
 
-void CnnSession::State::run_step(std::size_t index) {
-  const CnnStep& step = weights.steps[index];
-  const FeatureMap& in = maps[index == 0 ? 0 : map_of_step[index - 1]];
-  FeatureMap& out = maps[map_of_step[index]];
-  if (!step.convolution) {
-    max_pool(in, out, step.pool_kernel, step.pool_stride, step.pool_padding);
-  } else if (step.ends_block) {
-    step.convolution->forward(in, out, Activation::relu, &block_shortcut(step));
-  } else {
-    step.convolution->forward(in, out, Activation::relu);
+void CnnSession::State::run_step(std::span<CnnSession* const> sessions, std::size_t index) {
+  State& first = *sessions.front()->state_;
+  const CnnStep& step = first.weights.steps[index];
+  first.jobs.clear();
+  for (CnnSession* const session : sessions) {
+    State& s = *session->state_;
+    const FeatureMap& in = s.maps[index == 0 ? 0 : s.map_of_step[index - 1]];
+    FeatureMap& out = s.maps[s.map_of_step[index]];
+    if (!step.convolution) {
+      max_pool(in, out, step.pool_kernel, step.pool_stride, step.pool_padding);
+    } else {
+      first.jobs.push_back({.in = &in, .out = &out, .residual = step.ends_block ? &s.block_shortcut(step) : nullptr});
+    }
   }
+  if (step.convolution) step.convolution->forward(first.jobs, Activation::relu);
 }
 
 CnnSession::CnnSession(std::shared_ptr<const Cnn> network) {
@@ -192,12 +199,27 @@ void CnnSession::start(std::span<const float> image) {
 }
 
 void CnnSession::run_to(std::size_t unit) {
-  State& s = *state_;
-  if (!s.started || unit >= s.weights.units.size())
-    throw Error(ErrorKind::internal, fmt::format("unit {} of {} cannot be run", unit, s.weights.units.size()), "", "");
-  if (unit < s.done) return;
-  for (; s.next_step <= s.weights.unit_steps[unit]; ++s.next_step) s.run_step(s.next_step);
-  s.done = unit + 1;
+  CnnSession* const alone[] = {this};
+  run_together(alone, unit);
+}
+
+void CnnSession::run_together(std::span<CnnSession* const> sessions, std::size_t unit) {
+  const State& first = *sessions.front()->state_;
+  for (CnnSession* const session : sessions) {
+    const State& s = *session->state_;
+    if (!s.started || unit >= s.weights.units.size())
+      throw Error(ErrorKind::internal, fmt::format("unit {} of {} cannot be run", unit, s.weights.units.size()), "",
+                  "");
+    if (&s.weights != &first.weights || s.next_step != first.next_step)
+      throw Error(ErrorKind::internal, "images of several networks or depths cannot be run together", "", "");
+  }
+  if (unit < first.done) return;
+  const std::size_t last = first.weights.unit_steps[unit];
+  for (std::size_t step = first.next_step; step <= last; ++step) State::run_step(sessions, step);
+  for (CnnSession* const session : sessions) {
+    session->state_->next_step = last + 1;
+    session->state_->done = unit + 1;
+  }
 }
 
 const FeatureMap& CnnSession::features() const {

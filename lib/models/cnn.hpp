@@ -62,6 +62,9 @@ class CnnSession {
   void start(std::span<const float> image);
   // Runs the units behind the last one that ran, up to `unit` (from 0).
   void run_to(std::size_t unit);
+  // run_to(unit) of several images that have run equally far, over one network: each layer on all of them before the
+  // next, and each comes out as it would alone. Error(internal) for others.
+  static void run_together(std::span<CnnSession* const> sessions, std::size_t unit);
   // Units run since start().
   std::size_t done() const;
   // The map after the last unit that ran; valid until the next call.

@@ -45,6 +45,23 @@ void check_bounds(const std::map<std::string, double>& bounds, const char* name,
   }
 }
 
+// A figure against the baseline, which is rows[0]; NaN where the run has none.
+void check_against_baseline(const std::map<std::string, double>& bounds, const char* name, bool at_most,
+                            double (*figure)(const SummaryRow& baseline, const SummaryRow& row),
+                            std::span<const SummaryRow> rows, std::vector<std::string>& broken) {
+  for (const auto& [path, bound] : bounds) {
+    const auto* row = find_row(rows, path);
+    const double value = row ? figure(rows.front(), *row) : kMissing;
+    const char* word = at_most ? "at most" : "at least";
+    if (std::isnan(value)) {
+      broken.push_back(fmt::format("{} of {} was expected to be {} {:g}, but the run has no figure for it", name, path,
+                                   word, bound));
+    } else if (at_most ? value > bound : value < bound) {
+      broken.push_back(fmt::format("{} of {} is {:.4g}, expected {} {:g}", name, path, value, word, bound));
+    }
+  }
+}
+
 std::string trim(const std::string& text) {
   const auto from = text.find_first_not_of(" \t");
   if (from == std::string::npos) return "";
@@ -86,6 +103,8 @@ Expectations read_expectations(const Node& root, const std::vector<std::string>&
                 did_you_mean(path, paths, fmt::format("paths of this config: {}", fmt::join(paths, ", "))));
   expectations.quality_at_least = read_bounds(expect, "quality_at_least", paths);
   expectations.speedup_at_least = read_bounds(expect, "speedup_at_least", paths);
+  expectations.quality_drop_at_most = read_bounds(expect, "quality_drop_at_most", paths);
+  expectations.macs_reduction_at_least = read_bounds(expect, "macs_reduction_at_least", paths);
   return expectations;
 }
 
@@ -107,6 +126,13 @@ std::vector<std::string> broken_expectations(const Expectations& expectations, s
   }
   check_bounds(expectations.quality_at_least, "quality", &SummaryRow::quality, rows, broken);
   check_bounds(expectations.speedup_at_least, "speed-up", &SummaryRow::speedup, rows, broken);
+  check_against_baseline(
+      expectations.quality_drop_at_most, "quality drop", true,
+      [](const SummaryRow&, const SummaryRow& row) { return -row.quality_delta.value; }, rows, broken);
+  check_against_baseline(
+      expectations.macs_reduction_at_least, "reduction of multiply-accumulates", false,
+      [](const SummaryRow& baseline, const SummaryRow& row) { return 1 - row.macs_mean / baseline.macs_mean; }, rows,
+      broken);
   return broken;
 }
 

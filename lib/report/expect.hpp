@@ -17,6 +17,8 @@ struct Expectations {
   std::vector<std::string> equal_tokens;           // paths whose output must equal the baseline's in every row
   std::map<std::string, double> quality_at_least;  // by path
   std::map<std::string, double> speedup_at_least;  // by path
+  // By path: the baseline's mean score minus the path's, and the share of its multiply-accumulates that is saved.
+  std::map<std::string, double> quality_drop_at_most, macs_reduction_at_least;
 };
 
 // Reads `expect:` of the config's root; everything is optional. paths: the names of the experiment's paths.

@@ -24,20 +24,18 @@ void check_header(const std::vector<std::string>& header, const std::string& nam
                 name + ":1", hint);
 }
 
-}  // namespace
-
+// fields[c]: what column c of the file is, null for a column that is passed over.
 template <class Row>
-std::vector<Row> read_rows(std::string_view text, const std::string& name, TornEnd torn_end) {
-  const CsvTable csv = parse_csv(text, name, torn_end);
-  check_header<Row>(csv.header, name);
-  const auto table = field_table<Row>();
+std::vector<Row> parse_rows(const CsvTable& csv, const std::string& name,
+                            const std::vector<const Field<Row>*>& fields) {
   std::vector<Row> rows;
   rows.reserve(csv.records.size());
   for (const auto& record : csv.records) {
     const std::string where = fmt::format("{}:{}", name, record.line);
     Row row;
     try {
-      for (std::size_t c = 0; c < table.size(); ++c) table[c].set(row, parse_field(table[c], record.fields[c], where));
+      for (std::size_t c = 0; c < fields.size(); ++c)
+        if (fields[c]) fields[c]->set(row, parse_field(*fields[c], record.fields[c], where));
     } catch (const Error& error) {
       if (!error.where().empty()) throw;
       throw Error(error.kind(), error.message(), where, error.hint());
@@ -47,6 +45,30 @@ std::vector<Row> read_rows(std::string_view text, const std::string& name, TornE
   return rows;
 }
 
+}  // namespace
+
+template <class Row>
+std::vector<Row> read_rows(std::string_view text, const std::string& name, TornEnd torn_end) {
+  const CsvTable csv = parse_csv(text, name, torn_end);
+  check_header<Row>(csv.header, name);
+  std::vector<const Field<Row>*> fields;
+  for (const Field<Row>& field : field_table<Row>()) fields.push_back(&field);
+  return parse_rows(csv, name, fields);
+}
+
+template <class Row>
+std::vector<Row> read_rows_by_name(std::string_view text, const std::string& name,
+                                   const std::vector<std::string>& required) {
+  const CsvTable csv = parse_csv(text, name, TornEnd::refuse);
+  for (const std::string& column : required)
+    if (std::find(csv.header.begin(), csv.header.end(), column) == csv.header.end())
+      throw Error(ErrorKind::data, fmt::format("there is no column {}", column), name + ":1",
+                  "give a file that dynexec wrote");
+  std::vector<const Field<Row>*> fields;
+  for (const std::string& column : csv.header) fields.push_back(find_field<Row>(column));
+  return parse_rows(csv, name, fields);
+}
+
 template <class Row>
 std::vector<Row> read_row_file(const std::string& path) {
   return read_rows<Row>(read_file(path), path, TornEnd::refuse);
@@ -54,6 +76,8 @@ std::vector<Row> read_row_file(const std::string& path) {
 
 template std::vector<SampleRow> read_rows(std::string_view, const std::string&, TornEnd);
 template std::vector<SummaryRow> read_rows(std::string_view, const std::string&, TornEnd);
+template std::vector<SampleRow> read_rows_by_name(std::string_view, const std::string&,
+                                                  const std::vector<std::string>&);
 template std::vector<SampleRow> read_row_file(const std::string&);
 template std::vector<SummaryRow> read_row_file(const std::string&);
 

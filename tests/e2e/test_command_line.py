@@ -2,18 +2,19 @@
 
 import json
 
-from frame import check, dynexec, environment
+from frame import ROOT, check, dynexec, environment
 
-SUBCOMMANDS = ("bench", "generate", "list", "inspect", "doctor", "train")
+SUBCOMMANDS = ("bench", "tune", "compare", "generate", "list", "inspect", "doctor", "train")
 
 
 def test_help_and_list_do_not_load_libtorch(folder):
     times = {}
-    for arguments in (["--help"], ["list"], ["bench", "--help"]):
+    for arguments in (["--help"], ["list"], ["bench", "--help"],
+                      ["compare", ROOT / "results" / "reference" / "quickstart-1-thread"]):
         loaded = dynexec(*arguments, env=environment(LD_DEBUG="files")).ok().err
         check("libc.so" in loaded, "LD_DEBUG shows no libraries")
         check("libtorch" not in loaded and "libdynexec_engine" not in loaded, f"{arguments} loads LibTorch")
-        times[" ".join(arguments)] = min(dynexec(*arguments).ok().seconds for _ in range(7))
+        times[" ".join(map(str, arguments[:2]))] = min(dynexec(*arguments).ok().seconds for _ in range(7))
     return ", ".join(f"{name}: {1000 * seconds:.0f} ms" for name, seconds in times.items())
 
 

@@ -4,9 +4,11 @@ import csv
 import os
 import sys
 
-from frame import ROOT, Skip, bench, binary, check, environment, rows, run, run_folder, tiny_config
+from frame import ROOT, Skip, bench, binary, check, dynexec, environment, rows, run, run_folder, tiny_config
+from test_early_exit import experiment, train
 
 SWEEP, PLOT = ROOT / "scripts" / "sweep.sh", ROOT / "scripts" / "plot.py"
+TRADEOFF, DEPTH = ROOT / "scripts" / "plot_tradeoff.py", ROOT / "scripts" / "plot_depth.py"
 
 
 def sweep(folder, *arguments, **options):
@@ -94,8 +96,52 @@ def test_plots_of_runs(folder):
 
 def test_plot_refuses_what_is_no_summary(folder):
     (folder / "x.csv").write_text("a,b\n1,2\n")
-    for path in (folder / "x.csv", folder / "absent.csv", folder):
-        plot(path).exits(1).one_error()
+    for script in (PLOT, TRADEOFF, DEPTH):
+        for path in (folder / "x.csv", folder / "absent.csv", folder):
+            run([sys.executable, script, path]).exits(1).one_error()
+
+
+def test_plots_of_early_exit(folder):
+    dynexec("train", train(folder)).ok()
+    paths = [{"name": "full", "method": "full"}, {"name": "first", "method": "static", "exit": 0},
+             {"name": "second", "method": "static", "exit": 1}, {"name": "random", "method": "random", "like": "sure-0.4"}]
+    paths += [{"name": f"sure-{value}", "rule": "confidence", "threshold": value} for value in (0.3, 0.4, 0.6)]
+    paths += [{"name": f"agree-{value}", "rule": "patience", "patience": value} for value in (1, 2)]
+    config = experiment(folder, paths=paths, bench={"repetitions": 2, "warmup_max": 2})
+    bench(config, folder / "out").ok()
+    done = run_folder(folder / "out")
+
+    result = run([sys.executable, TRADEOFF, done, "--include-invalid", "-o", folder / "tradeoff"]).ok()
+    svg = (folder / "tradeoff.svg").read_text()
+    check((folder / "tradeoff.png").stat().st_size > 5000, result.out)
+    # A curve for each rule, marks for the controls, and who measured it.
+    for part in ("confidence", "patience", "static depth", "random exits", "baseline", "best with hindsight", "revision", "n = 30"):
+        check(f"<!-- {part}" in svg, f"the picture does not say {part}")
+    check("confidence 0.3" not in svg, "thresholds of one rule were not joined")
+    run([sys.executable, TRADEOFF, done, "--include-invalid", "--against", "macs", "--path", "sure-0.4", "-o",
+         folder / "one"]).ok()
+    check("best with hindsight" not in (folder / "one.svg").read_text(), "latency was drawn")
+    run([sys.executable, TRADEOFF, done, "--include-invalid", "--path", "full"]).exits(1).one_error().says("baselines")
+
+    run([sys.executable, DEPTH, done, "--include-invalid", "-o", folder / "depth"]).ok()
+    svg = (folder / "depth.svg").read_text()
+    for name in ("sure-0.3", "sure-0.6", "agree-2", "random", "mean depth"):
+        check(name in svg, f"the histogram does not say {name}")
+    run([sys.executable, DEPTH, done, "--include-invalid", "--path", "sure"]).exits(1).one_error().says("sure-0.3")
+
+    copy = folder / "copy"
+    copy.mkdir()
+    for name in ("samples.csv", "summary.csv"):
+        text = (done / name).read_text()
+        (copy / name).write_text(text)
+    altered = [{**row, "valid": "0", "invalid_reasons": "a reason"} for row in rows(copy / "summary.csv")]
+    with open(copy / "summary.csv", "w", newline="", encoding="utf-8") as file:
+        writer = csv.DictWriter(file, list(altered[0]))
+        writer.writeheader()
+        writer.writerows(altered)
+    for script in (TRADEOFF, DEPTH):
+        run([sys.executable, script, copy, "-o", folder / "unasked"]).exits(1).says("left out", "--include-invalid")
+    check(not (folder / "unasked.png").exists(), "rows that are not valid were drawn")
 
 
 def test_scripts_explain_themselves(folder):

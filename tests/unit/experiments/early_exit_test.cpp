@@ -8,56 +8,13 @@
 #include "data/image_task.hpp"
 #include "experiments/early_exit/path.hpp"
 #include "measure/statistics.hpp"
+#include "scripted_network.hpp"
 
 using namespace dynexec;
 using namespace dynexec::early_exit;
+using namespace dynexec::fixture;
 
 namespace {
-
-// Exit e answers from a script: labels and logit heights per input. Layers cost 100 multiply-accumulates, heads 10.
-class Scripted : public MultiExit {
- public:
-  struct Answer {
-    int label;
-    float height;
-  };
-  explicit Scripted(std::vector<std::vector<Answer>> inputs) : inputs_(std::move(inputs)) {}
-
-  std::size_t exits() const override { return inputs_.front().size() - 1; }
-  std::size_t classes() const override { return 4; }
-  double memory_bytes() const override { return 0; }
-  void start(const std::any& input) override {
-    input_ = static_cast<std::size_t>(std::any_cast<const ImageInput&>(input).label);
-    cost_ = {};
-    cost_.tokens = 1;
-    done_ = 0;
-  }
-  void run_layers_to(std::size_t exit) override {
-    for (; done_ <= exit; ++done_) cost_.macs += 100;
-  }
-  std::span<const float> logits(std::size_t exit) override {
-    run_layers_to(exit);
-    cost_.macs += 10;
-    const Answer answer = inputs_[input_][exit];
-    logits_.assign(4, 0);
-    logits_[static_cast<std::size_t>(answer.label)] = answer.height;
-    return logits_;
-  }
-  const Cost& cost() const override { return cost_; }
-
- private:
-  std::vector<std::vector<Answer>> inputs_;
-  std::size_t input_ = 0, done_ = 0;
-  Cost cost_;
-  std::vector<float> logits_;
-};
-
-std::any input(int index) {
-  return ImageInput{.pixels = {}, .label = index};
-}
-Sample sample(std::size_t index) {
-  return {index, "s", "", input(static_cast<int>(index))};
-}
 
 // Never sure; sure at exit 1; agrees from exit 1 on; wavers, with two votes for class 2; agrees
 // twice, with a change of mind between.
@@ -69,10 +26,6 @@ std::vector<std::vector<Scripted::Answer>> script() {
           {{1, 1}, {1, 1}, {2, 1}, {2, 1}, {2, 9}}};
 }
 
-Node config_node(const std::string& yaml) {
-  return Config::parse(yaml, "test.yaml", {}).root();
-}
-
 PathOptions rule_options(const std::string& name, double threshold, std::int64_t patience = 2) {
   PathOptions options{.node = config_node("a: 1")};
   options.name = name;
@@ -81,10 +34,9 @@ PathOptions rule_options(const std::string& name, double threshold, std::int64_t
   return options;
 }
 
-Leaving leave(const PathOptions& options, int index) {
+Walk leave(const PathOptions& options, int index) {
   Scripted network(script());
-  const auto rule = make_rule(options.rule, 4);
-  return follow_rule(network, options, *rule, input(index), nullptr, nullptr);
+  return walk(network, *plain_navigator(options, network.exits(), network.classes()), input(index));
 }
 
 }  // namespace
@@ -126,21 +78,28 @@ TEST_CASE("rules leave where they should") {
 }
 
 TEST_CASE("exits that are not tested cost no head") {
-  Scripted network(script());
   PathOptions options = rule_options("confidence", 0.99);
   options.tested = {1, 3};
-  const auto rule = make_rule(options.rule, 4);
-  std::vector<std::string> trace;
-  const Leaving leaving = follow_rule(network, options, *rule, input(0), nullptr, &trace);
-  CHECK(leaving.tested == std::vector<std::size_t>{1, 3, 4});
-  CHECK(network.cost().macs == 5 * 100 + 3 * 10);
-  REQUIRE(trace.size() == 3);
-  CHECK(trace[0].find(R"("exit":1,"label":1)") != std::string::npos);
-  CHECK(trace[2].find(R"("leaves":true)") != std::string::npos);
+  const Walk listed = leave(options, 0);
+  CHECK(tested(listed) == std::vector<std::size_t>{1, 3, 4});
+  CHECK(listed.cost.macs == 5 * 100 + 3 * 10);
   options.tested.clear();
   options.start_exit = 2;
-  CHECK(follow_rule(network, options, *rule, input(1), nullptr, nullptr).tested == std::vector<std::size_t>{2});
-  CHECK(network.cost().macs == 3 * 100 + 10);
+  const Walk late = leave(options, 1);
+  CHECK(tested(late) == std::vector<std::size_t>{2});
+  CHECK(late.cost.macs == 3 * 100 + 10);
+  // The parts that ran, in order.
+  REQUIRE(listed.work.size() == 6);
+  using Kind = WorkSegment::Kind;
+  CHECK(listed.work[0].kind == Kind::layers);
+  CHECK(listed.work[0].exit == 1);
+  CHECK(listed.work[0].jump == 2);
+  CHECK(listed.work[0].macs == 200);
+  CHECK(listed.work[1].kind == Kind::head);
+  CHECK(listed.work[1].macs == 10);
+  CHECK(listed.work[2].jump == 2);
+  CHECK(listed.work[4].jump == 1);
+  CHECK(listed.work[5].exit == 4);
 }
 
 TEST_CASE("paths: the whole network, fixed exits, and random exits as often as another path's") {

@@ -47,6 +47,22 @@ TEST_CASE("expectations that hold give no message") {
   CHECK(broken_expectations(expectations("{}\n"), rows()).empty());
 }
 
+TEST_CASE("losses and savings against the baseline") {
+  auto measured = rows();
+  measured[0].macs_mean = 100;
+  measured[1].macs_mean = 40;
+  measured[1].quality_delta.value = -0.02;
+  const auto messages = [&](const std::string& text) {
+    return broken_expectations(expectations("expect: {" + text + "}\n"), measured);
+  };
+  CHECK(messages("quality_drop_at_most: {draft: 0.02}, macs_reduction_at_least: {draft: 0.6}").empty());
+  const auto broken = messages("quality_drop_at_most: {draft: 0.01}, macs_reduction_at_least: {draft: 0.7, lookup: 0}");
+  REQUIRE(broken.size() == 3);
+  CHECK(broken[0] == "quality drop of draft is 0.02, expected at most 0.01");
+  CHECK(broken[1] == "reduction of multiply-accumulates of draft is 0.6, expected at least 0.7");
+  CHECK(broken[2].find("no figure") != std::string::npos);
+}
+
 TEST_CASE("each broken expectation is told with its figure") {
   auto measured = rows();
   measured[1].equal_share = 0.9;

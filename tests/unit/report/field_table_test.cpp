@@ -7,6 +7,7 @@
 #include <set>
 
 #include "base/error.hpp"
+#include "report/row_reader.hpp"
 #include "rows_fixture.hpp"
 
 using namespace dynexec;
@@ -169,4 +170,17 @@ TEST_CASE("rows of another schema and numbers out of range are refused") {
   CHECK_THROWS_AS(version->set(row, parse_field(*version, "999", "test")), Error);
   const auto* threads = find_field<SampleRow>("threads");
   CHECK_THROWS_AS(threads->set(row, parse_field(*threads, "99999999999", "test")), Error);
+}
+
+TEST_CASE("rows of other versions are read by the names of their columns") {
+  const std::string text = "schema_version,path,of_tomorrow,latency_ms,sample\n1,draft,7,2.5,3\n";
+  const auto rows = read_rows_by_name<SampleRow>(text, "old.csv", {"path", "latency_ms"});
+  REQUIRE(rows.size() == 1);
+  CHECK(rows[0].path == "draft");
+  CHECK(rows[0].latency_ms == 2.5);
+  CHECK(rows[0].sample == 3);
+  CHECK(std::isnan(rows[0].quality));
+  CHECK_THROWS_AS(read_rows_by_name<SampleRow>(text, "old.csv", {"path", "error"}), Error);
+  const std::string later = "schema_version,path\n2,draft\n";
+  CHECK_THROWS_AS(read_rows_by_name<SampleRow>(later, "new.csv", {"path"}), Error);
 }

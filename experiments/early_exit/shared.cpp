@@ -1,0 +1,147 @@
+#include "experiments/early_exit/shared.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <numeric>
+
+#include "base/error.hpp"
+#include "base/interrupt.hpp"
+#include "experiments/early_exit/walk.hpp"
+
+namespace dynexec::early_exit {
+namespace {
+
+constexpr std::size_t kKeptHindsight = 64;  // samples: as many as a block usually has
+constexpr double kStartShare = 0.3;         // of the exits: the published engine starts at layer 6 of 20
+
+std::vector<std::size_t> exits_from(std::size_t first, std::size_t exits) {
+  std::vector<std::size_t> list(exits - std::min(first, exits));
+  std::iota(list.begin(), list.end(), first);
+  return list;
+}
+
+std::unique_ptr<Course> course_of(const PathOptions& path, std::size_t exits) {
+  if (path.method == Method::predictive) {
+    if (path.engine.name == "learnt") return learnt_course(path.plan, path.saving, exits);
+    EngineOptions engine = path.engine;
+    engine.start_exit = path.start_exit >= 0 ? static_cast<std::size_t>(path.start_exit)
+                                             : static_cast<std::size_t>(kStartShare * static_cast<double>(exits));
+    return make_engine(engine, exits);
+  }
+  if (!path.tested.empty()) return listed({path.tested.begin(), path.tested.end()}, exits);
+  if (path.placement.kind != Placement::every) return placed_course(path.placement, exits);
+  return listed(exits_from(static_cast<std::size_t>(path.start_exit), exits), exits);
+}
+
+// How the calibration inputs would go.
+struct Replay {
+  std::vector<double> histogram;  // of the exits they leave at
+  double macs = 0;                // mean
+};
+
+Replay replay(const RecordedExits& recorded, Navigator& navigator) {
+  Replay result{.histogram = std::vector<double>(recorded.exits() + 1, 0.0)};
+  ReplayedExits network(recorded);
+  for (std::size_t i = 0; i < recorded.samples(); ++i) {
+    const Walk taken = walk(network, navigator, std::any(i));
+    result.histogram[taken.exit] += 1;
+    result.macs += taken.cost.macs / static_cast<double>(recorded.samples());
+  }
+  return result;
+}
+
+// The exit whose cost is nearest to `macs`.
+std::size_t exit_of_cost(const RecordedExits& recorded, double macs) {
+  std::size_t best = 0;
+  double least = std::numeric_limits<double>::infinity();
+  for (std::size_t exit = 0; exit <= recorded.exits(); ++exit) {
+    const double off = std::abs(recorded.layer_macs_to(exit) + recorded.head(exit).macs - macs);
+    if (off < least) least = off, best = exit;
+  }
+  return best;
+}
+
+}  // namespace
+
+bool learns(const PathOptions& path) {
+  if (path.method != Method::early_exit && path.method != Method::predictive) return false;
+  return path.rule.name == "gate" || path.rule.name == "logit" || path.placement.kind != Placement::every ||
+         path.engine.name == "learnt";
+}
+
+std::unique_ptr<Navigator> plain_navigator(const PathOptions& path, std::size_t exits, std::size_t classes) {
+  const bool listed = path.method == Method::early_exit && path.placement.kind == Placement::every;
+  return along(course_of(path, exits),
+               make_rule(path.rule, {.classes = classes, .exits = exits, .may_remember = listed}), path.rule.threshold,
+               path.single_jump);
+}
+
+PartCosts& Shared::costs() {
+  if (!costs_) costs_ = std::make_unique<PartCosts>(*network, calibration, calibration_ms);
+  return *costs_;
+}
+
+const RecordedExits& Shared::recorded() {
+  if (!recorded_) recorded_ = std::make_unique<RecordedExits>(*network, calibration);
+  return *recorded_;
+}
+
+std::span<MultiExit* const> Shared::rows(std::size_t count) {
+  if (rows_.empty()) rows_.push_back(network.get());
+  while (rows_.size() < count) {
+    others_.push_back(network->another());
+    rows_.push_back(others_.back().get());
+  }
+  return std::span(rows_).first(count);
+}
+
+std::unique_ptr<Navigator> Shared::navigator(const PathOptions& path) {
+  switch (path.method) {
+    case Method::full:
+      return always(network->exits());
+    case Method::oracle: {
+      std::vector<Entry> entries;
+      for (std::size_t i = 0; i < task->size(); ++i) {
+        throw_if_interrupted();
+        const Agreeing found = agreeing(task->sample(i));
+        entries.push_back({.exit = found.exit, .label = found.label});
+      }
+      return with_hindsight(std::move(entries));
+    }
+    case Method::fixed:
+      if (path.exit >= 0) return always(static_cast<std::size_t>(path.exit));
+      break;
+    case Method::random:
+      break;
+    case Method::early_exit:
+    case Method::predictive: {
+      std::unique_ptr<Navigator> made = plain_navigator(path, network->exits(), network->classes());
+      if (learns(path)) made->fit({.recorded = recorded(), .costs = &costs()});
+      return made;
+    }
+  }
+  const auto other =
+      std::find_if(paths.begin(), paths.end(), [&](const PathOptions& o) { return o.name == path.like; });
+  if (other == paths.end()) throw Error(ErrorKind::internal, "no path named '" + path.like + "'", "", "");
+  const Replay taken = replay(recorded(), *navigator(*other));
+  return path.method == Method::random ? at_random(taken.histogram) : always(exit_of_cost(recorded(), taken.macs));
+}
+
+const RecordedExits& Shared::hindsight(const Sample& sample) {
+  const auto known = hindsight_.find(sample.index);
+  if (known != hindsight_.end()) return known->second;
+  if (hindsight_.size() >= kKeptHindsight) hindsight_.clear();
+  return hindsight_.emplace(sample.index, RecordedExits(*network, std::span(&sample.input, 1))).first->second;
+}
+
+Shared::Agreeing Shared::agreeing(const Sample& sample) {
+  const auto known = agreeing_.find(sample.index);
+  if (known != agreeing_.end()) return known->second;
+  const RecordedExits& all = hindsight(sample);
+  const int label = exit_signals(all.logits(0, all.exits())).label;
+  std::size_t exit = 0;
+  while (exit_signals(all.logits(0, exit)).label != label) ++exit;
+  return agreeing_[sample.index] = {.exit = exit, .label = label};
+}
+
+}  // namespace dynexec::early_exit

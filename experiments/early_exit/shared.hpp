@@ -1,0 +1,56 @@
+// What the paths of one experiment share: the network, what is known of it, and hindsight.
+#pragma once
+
+#include <map>
+#include <memory>
+#include <vector>
+
+#include "experiments/early_exit/multi_exit.hpp"
+#include "experiments/early_exit/navigator.hpp"
+#include "experiments/early_exit/options.hpp"
+#include "experiments/early_exit/part_costs.hpp"
+#include "experiments/early_exit/recorded.hpp"
+
+namespace dynexec::early_exit {
+
+struct Shared {
+  std::unique_ptr<MultiExit> network;
+  std::shared_ptr<const Task> task;   // the measured samples, for the oracle
+  std::vector<std::any> calibration;  // inputs
+  double calibration_ms = 1000;
+  std::vector<PathOptions> paths;
+
+  // Measured at the first call.
+  PartCosts& costs();
+  // Of the calibration inputs, recorded at the first call.
+  const RecordedExits& recorded();
+  // Networks for the rows of a batch, the first one `network`.
+  std::span<MultiExit* const> rows(std::size_t count);
+
+  // A path's navigator, fitted.
+  std::unique_ptr<Navigator> navigator(const PathOptions& path);
+
+  // All the exits' answers to a sample; valid until the next call.
+  const RecordedExits& hindsight(const Sample& sample);
+  // The oracle: the first exit that gives the whole network's answer.
+  struct Agreeing {
+    std::size_t exit = 0;
+    int label = 0;
+  };
+  Agreeing agreeing(const Sample& sample);
+
+ private:
+  std::unique_ptr<PartCosts> costs_;
+  std::unique_ptr<RecordedExits> recorded_;
+  std::vector<std::unique_ptr<MultiExit>> others_;
+  std::vector<MultiExit*> rows_;
+  std::map<std::size_t, RecordedExits> hindsight_;  // by sample
+  std::map<std::size_t, Agreeing> agreeing_;
+};
+
+// A path's navigator before it is fitted; early_exit and predictive only.
+std::unique_ptr<Navigator> plain_navigator(const PathOptions& path, std::size_t exits, std::size_t classes);
+// Whether a path learns from recorded exits.
+bool learns(const PathOptions& path);
+
+}  // namespace dynexec::early_exit
