@@ -1,5 +1,8 @@
-// dynexec bench: one config, measured, written to its run folder and printed.
+// dynexec bench: configs, measured one after another, each written to its run folder and printed.
 #include <fmt/format.h>
+
+#include <algorithm>
+#include <functional>
 
 #include "base/error.hpp"
 #include "base/interrupt.hpp"
@@ -99,12 +102,11 @@ std::vector<SummaryRow> measure(Run& run, RunFolder& folder, std::vector<SampleR
   return summary;
 }
 
-}  // namespace
+using Show = std::function<void(const std::vector<SummaryRow>&)>;
 
-int bench(const BenchArgs& args) {
-  const Format format = parse_format(args.format);
-  const std::string path = resolve_path(args.config.empty() ? "configs/quickstart.yaml" : args.config).string();
-  const Config config = Config::load(path, with_flags(args));
+// Measures a config and shows its summary; with --dry-run prints the config instead. Returns the exit code.
+int bench_config(const std::string& name, const BenchArgs& args, const Show& show) {
+  const Config config = Config::load(resolve_path(name).string(), with_flags(args));
   const Node root = config.root();
   Run run;
   run.name = read_run_name(root);
@@ -140,9 +142,29 @@ int bench(const BenchArgs& args) {
       throw;
     }
   }
-  print(render_summary(summary, format, stdout_style()));
-  if (format == Format::table || format == Format::md) fmt::print(stderr, "\nrows and summary: {}\n", folder.path());
+  show(summary);
+  fmt::print(stderr, "rows and summary: {}\n\n", folder.path());
   return run.conditions.report(summary);
+}
+
+}  // namespace
+
+int bench(const BenchArgs& args) {
+  const Format format = parse_format(args.format);
+  const bool tables = format == Format::table || format == Format::md;
+  std::vector<std::string> configs = args.configs;
+  if (configs.empty()) configs = {"configs/quickstart.yaml"};
+  std::vector<SummaryRow> rows;  // of all configs: one document for programs
+  int code = 0;
+  for (const std::string& name : configs) {
+    const auto show = [&](const std::vector<SummaryRow>& summary) {
+      rows.insert(rows.end(), summary.begin(), summary.end());
+      if (tables) print(render_summary(summary, format, stdout_style()) + "\n");
+    };
+    code = std::max(code, bench_config(name, args, show));
+  }
+  if (!tables && !args.dry_run) print(render_summary(rows, format, stdout_style()));
+  return code;
 }
 
 }  // namespace dynexec::cli

@@ -11,7 +11,7 @@
 namespace dynexec::cli {
 
 struct BenchArgs {
-  std::string config;  // empty: the shipped quickstart
+  std::vector<std::string> configs;  // empty: the shipped quick benchmarks
   std::vector<std::string> overrides;
   std::string out = "results";
   bool resume = false, dry_run = false, trace = false, quiet = false;

@@ -31,7 +31,7 @@ void add_overrides(CLI::App* command, std::vector<std::string>& overrides) {
 void add_bench(CLI::App& app, std::function<int()>& action) {
   static BenchArgs args;
   CLI::App* command = app.add_subcommand("bench", "Measure a config's paths against its baseline");
-  command->add_option("config", args.config, "YAML config (default: the shipped configs/quickstart.yaml)");
+  command->add_option("config", args.configs, "YAML configs (default: the shipped quick benchmarks)");
   add_overrides(command, args.overrides);
   command->add_option("--out", args.out, "Folder for run folders")->capture_default_str();
   command->add_flag("--resume", args.resume, "Go on with an interrupted run of the same config");

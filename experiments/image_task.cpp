@@ -1,5 +1,6 @@
 #include "experiments/image_task.hpp"
 
+#include "base/error.hpp"
 #include "base/resource_path.hpp"
 #include "base/sha256.hpp"
 #include "data/shapes/field.hpp"
@@ -26,6 +27,11 @@ ImageTasks shape_tasks(const Node& task, const Node& calibration) {
   options.mix = task.get_doubles("mix", options.mix);
   options.seed = static_cast<std::uint64_t>(task.get_int("seed", 1, 0, 1LL << 53));
   options.size = task.get_int("size", options.size, 16, 256);
+  try {
+    options.check();
+  } catch (const Error& error) {
+    task.at("mix").fail(error.message(), error.hint());
+  }
   options.split = parse_split(task.get_choice("split", "test", {"test", "calibration"}));
   const auto draw = [&](std::int64_t first, std::int64_t count) {
     const auto images =
@@ -45,11 +51,7 @@ ImageTasks shape_tasks(const Node& task, const Node& calibration) {
   return tasks;
 }
 
-}  // namespace
-
-ImageTasks read_image_tasks(const Node& root) {
-  const Node task = root.at("task"), calibration = root.section("calibration");
-  if (task.get_choice("kind", "images", {"images", "shapes"}) == "shapes") return shape_tasks(task, calibration);
+ImageTasks file_tasks(const Node& task, const Node& calibration) {
   const std::string format = task.get_choice("format", "cifar10", image_formats());
   const std::vector<std::string> classes = task.get_strings("classes", {});
   const std::int64_t first = task.get_int("first", 0, 0, 1 << 30), samples = task.get_int("samples", 500, 1, 1 << 30);
@@ -68,6 +70,15 @@ ImageTasks read_image_tasks(const Node& root) {
   } else {
     tasks.calibration = std::make_shared<ImageTask>(images, first + samples, wanted, classes);
   }
+  return tasks;
+}
+
+}  // namespace
+
+ImageTasks read_image_tasks(const Node& root) {
+  const Node task = root.at("task"), calibration = root.section("calibration");
+  const bool drawn = task.get_choice("kind", "images", {"images", "shapes"}) == "shapes";
+  ImageTasks tasks = drawn ? shape_tasks(task, calibration) : file_tasks(task, calibration);
   const Splits splits = read_splits(root, tasks.test, tasks.calibration);
   tasks.test = splits.measured;
   tasks.calibration = splits.calibration;

@@ -20,8 +20,8 @@ LoadedNetwork load_cnn(const Node& root, const ModelFolder& folder) {
   const ImageTasks tasks = read_image_tasks(root);
   const CnnConfig& config = network->config();
   if (config.in_channels != tasks.channels || config.image_size != tasks.size)
-    root.at("task").at("files").fail(
-        "holds images of another size than the network takes",
+    root.at("task").fail(
+        "has images of another size than the network takes",
         "use images of " + std::to_string(config.image_size) + " x " + std::to_string(config.image_size));
   std::vector<ExitPoint> exits = load_exit_heads(folder, *network);
   if (exits.empty()) fail_without_exits(folder, "exits");

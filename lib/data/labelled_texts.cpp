@@ -81,9 +81,13 @@ const std::vector<std::string>& labelled_text_formats() {
 
 std::vector<LabelledText> read_labelled_texts(const LabelledTextOptions& options, std::int64_t classes,
                                               const std::vector<std::string>& class_names) {
-  const std::string content = read_text_file(resolve_path(options.file));
+  return parse_labelled_texts(read_text_file(resolve_path(options.file)), options, classes, class_names);
+}
+
+std::vector<LabelledText> parse_labelled_texts(std::string_view content, const LabelledTextOptions& options,
+                                               std::int64_t classes, const std::vector<std::string>& class_names) {
   const std::size_t first = content.find_first_not_of(" \t\r\n");
-  const bool json = options.format == "jsonl" || (options.format == "auto" && first != std::string::npos &&
+  const bool json = options.format == "jsonl" || (options.format == "auto" && first != std::string_view::npos &&
                                                   (content[first] == '{' || content[first] == '['));
   const Labels labels(classes, class_names);
   std::vector<LabelledText> texts;

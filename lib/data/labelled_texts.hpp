@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "data/text_classes.hpp"
@@ -23,6 +24,10 @@ const std::vector<std::string>& labelled_text_formats();
 // line for anything else, and for a file without texts.
 std::vector<LabelledText> read_labelled_texts(const LabelledTextOptions& options, std::int64_t classes,
                                               const std::vector<std::string>& class_names);
+
+// The same from a file's content; options.file names it in errors.
+std::vector<LabelledText> parse_labelled_texts(std::string_view content, const LabelledTextOptions& options,
+                                               std::int64_t classes, const std::vector<std::string>& class_names);
 
 // Texts [first, first + samples) as a task's samples, in groups by label. Error(data) when there are not that many.
 std::vector<Sample> text_samples(const std::vector<LabelledText>& texts, std::int64_t first, std::int64_t samples,

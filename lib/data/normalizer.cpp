@@ -167,8 +167,7 @@ class CleanText : public Normalizer {
   static bool is_dropped(char32_t c) {
     if (c == 0xfffd) return true;
     if (c == '\t' || c == '\n' || c == '\r') return false;
-    const utf8proc_category_t kind = utf8proc_category(static_cast<utf8proc_int32_t>(c));
-    return kind == UTF8PROC_CATEGORY_CC || kind == UTF8PROC_CATEGORY_CF || kind == UTF8PROC_CATEGORY_CO;
+    return is_control(c);
   }
 };
 
@@ -207,7 +206,7 @@ class StripNonspacingMarks : public Normalizer {
     result.reserve(text.size());
     for (std::size_t at = 0; at < text.size();) {
       const CodePoint c = decode_utf8(text, at);
-      if (utf8proc_category(static_cast<utf8proc_int32_t>(c.value)) != UTF8PROC_CATEGORY_MN) {
+      if (!is_nonspacing_mark(c.value)) {
         result.append(text, at, c.bytes);
       } else if (at == 0) {
         at_start = false;

@@ -59,9 +59,10 @@ class Run {
     const auto start = Clock::now();
     LossLog log(work / "loss.csv", state_.step);
     const EncoderDataOptions& data = options_.data;
-    ClassBatchStream stream(
-        {data.pool, data.batch_tokens, steps, data.sentences.seed},
-        [this](std::uint64_t index, double share) { return draw(index, share); }, state_.stream);
+    const auto draw = [this](std::uint64_t index, double share) {
+      return encode(source_.texts.draw(index, share), "");
+    };
+    ClassBatchStream stream({data.pool, data.batch_tokens, steps, data.sentences.seed}, draw, state_.stream);
     const auto save = [&] {
       state_.stream = stream.position();
       log.sync();

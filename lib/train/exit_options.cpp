@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
+#include "base/error.hpp"
 #include "base/sha256.hpp"
 #include "data/labelled_images.hpp"
 #include "models/exit_heads.hpp"
@@ -31,6 +32,11 @@ nlohmann::json read_network(const Node& node) {
   const std::vector<double> half(json["in_channels"].get<std::size_t>(), 0.5);
   json["mean"] = node.get_doubles("mean", half);
   json["std"] = node.get_doubles("std", half);
+  try {
+    (void)parse_cnn_config(json, "network");
+  } catch (const Error& error) {
+    node.fail("describes no network that can be built: " + error.message(), error.hint());
+  }
   return json;
 }
 
@@ -44,6 +50,11 @@ ImageSourceOptions read_source(const Node& data) {
     options.shapes.mix = data.get_doubles("mix", options.shapes.mix);
     options.shapes.seed = static_cast<std::uint64_t>(data.get_int("seed", 1, 0, 1LL << 53));
     options.shapes.size = data.get_int("size", options.shapes.size, 16, 256);
+    try {
+      options.shapes.check();
+    } catch (const Error& error) {
+      data.at("mix").fail(error.message(), error.hint());
+    }
     return options;
   }
   options.files = data.get_strings("files", {});

@@ -85,6 +85,32 @@ def test_heads_are_trained_and_rules_compared(folder):
     check(any('"exit"' in json.dumps(line) for line in traced), "no exit in the trace")
 
 
+def test_network_and_heads_are_trained_together(folder):
+    shapes = {"format": "shapes", "size": 16, "mix": [1, 0, 0, 0, 0], "evaluation": 60}
+    config = folder / "joint.yaml"
+    config.write_text(json.dumps({
+        "kind": "exits", "output": str(folder / "joint"), "data": shapes,
+        "network": {"model_type": "vgg", "layers": [8, 0, 16, 0], "image_size": 16, "num_classes": 10},
+        "exits": {"kind": "bof", "units": "all", "codewords": 16, "hidden": 16, "final_weight": 2},
+        "optimiser": {"steps": 250, "batch": 32, "learning_rate": 0.02}}))
+    dynexec("train", config).ok()
+    about = json.loads(dynexec("inspect", folder / "joint", "--format", "json").ok().out)
+    check(about["exits"] == [0, 1, 2] and about["family"] == "vgg", f"inspect says {about}")
+    task = {"kind": "shapes", "size": 16, "mix": [1, 1, 0, 0, 0], "samples": 60}
+    bench(experiment(folder, name="joint", task=task, model={"network": str(folder / "joint")}), folder / "out",
+          "--set", "paths.2.threshold=0.9").ok()
+    summary = {row["path"]: row for row in rows(run_folder(folder / "out") / "summary.csv")}
+    check(float(summary["full"]["quality"]) > 0.3, f"nothing was learnt: {summary['full']['quality']}")
+    check(float(summary["first"]["macs_mean"]) < float(summary["full"]["macs_mean"]), "the first exit runs all layers")
+    groups = {row["group"] for row in rows(run_folder(folder / "out") / "samples.csv")}
+    check(groups == {"difficulty/1", "difficulty/2"}, f"groups are {groups}")
+    wrong = ("data.mix=[1,2]", "mix"), ("network.layers=[8,0,16,0,0,0,0]", "image"), ("network.model_type=mlp", "model_type")
+    for change, word in wrong:
+        dynexec("train", config, "--set", change).exits(2).one_error().says(word)
+    bench(experiment(folder, name="joint", task={**task, "size": 32}, model={"network": str(folder / "joint")}),
+          folder / "out").exits(2).one_error().says("16")
+
+
 def test_what_does_not_fit_is_refused(folder):
     train_config = train(folder)
     dynexec("train", train_config, "--set", "exits.units=[9]").exits(2).one_error().says("exits.units")

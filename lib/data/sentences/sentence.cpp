@@ -33,11 +33,8 @@ class Writer {
   std::string write(int label) {
     const std::string_view asked = next_dish();
     if (difficulty_ <= 3) {
-      int turns = 0, others = 0;
-      if (difficulty_ == 2) (flip() ? turns : others) = 1;
-      if (difficulty_ == 3) turns = between(1, 2), others = between(1, 2);
-      add_opinion(asked, label, turns);
-      for (; others > 0; --others) add_other(difficulty_ == 3 ? 1 : 0);
+      add_opinion(asked, label, difficulty_ == 1 ? 0 : difficulty_ == 2 ? 1 : between(1, 2));
+      for (int others = difficulty_ == 3 ? between(1, 2) : 0; others > 0; --others) add_other();
     } else {
       std::string_view dish = asked;
       for (int hops = difficulty_ == 4 ? 1 : between(2, 3); hops > 0; --hops) {
@@ -46,7 +43,7 @@ class Writer {
         dish = next;
       }
       add_opinion(dish, label, between(0, difficulty_ == 4 ? 1 : 2));
-      add_other(1);
+      add_other();
     }
     if (difficulty_ > 1) random_.shuffle(clauses_);
     return joined(filled(pick(questions()), asked));
@@ -123,10 +120,10 @@ class Writer {
     return text;
   }
 
-  // Opinions of dishes that were not asked for.
-  void add_other(int most_turns) {
+  // An opinion of a dish that was not asked for.
+  void add_other() {
     const int label = between(0, 2);
-    add_opinion(next_dish(), label, between(0, most_turns));
+    add_opinion(next_dish(), label, between(0, 1));
   }
 
   std::string joined(std::string text) {

@@ -22,7 +22,7 @@ struct Sentence {
 
 // Draws a text of this difficulty and label:
 //   1  an opinion in one word, or a dish that nobody had
-//   2  something that turns or confirms it ("wrongly said that", "was not", "but took that back"), or another dish
+//   2  something that confirms or turns it ("rightly said that", "wrongly said that", "was not", "but took that back")
 //   3  one or two such turns, and one or two other dishes, in any order
 //   4  the dish is compared with another one, of which the opinion is
 //   5  a chain of two or three comparisons, with turns on the way

@@ -23,22 +23,18 @@ constexpr std::string_view kGuests[] = {"Tom",  "Ben",  "Sam",  "Leo",  "Noah", 
 constexpr std::string_view kOpenings[] = {"",          "",          "on Monday", "on Tuesday",
                                           "on Friday", "last week", "yesterday", "this summer",
                                           "at noon",   "at dinner", "in spring", "that night"};
-constexpr std::string_view kPlainVerbs[] = {"was", "was really", "tasted", "tasted quite", "was truly", "seemed"};
-constexpr std::string_view kNegatedVerbs[] = {"was not",      "was never",  "did not taste",
-                                              "was far from", "was hardly", "did not seem"};
-constexpr std::string_view kPlainReports[] = {"said that", "wrote that", "told us that", "mentioned that"};
-constexpr std::string_view kRightReports[] = {"rightly said that", "was right to say that",
-                                              "was honest when saying that", "correctly wrote that"};
-constexpr std::string_view kWrongReports[] = {"wrongly said that", "was wrong to say that", "lied when saying that",
-                                              "falsely wrote that"};
-constexpr std::string_view kRightFrames[] = {"it is true that", "it is a fact that", "everybody agrees that"};
-constexpr std::string_view kWrongFrames[] = {"it is false that", "it is a myth that", "everybody denies that"};
-constexpr std::string_view kKept[] = {"and stood by that", "and never took that back", "and still thinks so"};
-constexpr std::string_view kWithdrawn[] = {"but took that back", "but no longer thinks so", "but meant the opposite"};
-constexpr std::string_view kLikenesses[] = {"was just like", "was no different from", "was the equal of"};
-constexpr std::string_view kContrasts[] = {"was nothing like", "was the opposite of", "was the reverse of"};
-constexpr std::string_view kAbsences[] = {"nobody tried the {}", "the {} never came", "the {} was sold out",
-                                          "there was no {} left"};
+constexpr std::string_view kPlainVerbs[] = {"was", "was really", "tasted", "seemed"};
+constexpr std::string_view kNegatedVerbs[] = {"was not", "was hardly", "did not taste"};
+constexpr std::string_view kPlainReports[] = {"said that", "wrote that"};
+constexpr std::string_view kRightReports[] = {"rightly said that", "was right to say that"};
+constexpr std::string_view kWrongReports[] = {"wrongly said that", "was wrong to say that"};
+constexpr std::string_view kRightFrames[] = {"it is true that", "everybody agrees that"};
+constexpr std::string_view kWrongFrames[] = {"it is false that", "everybody denies that"};
+constexpr std::string_view kKept[] = {"and stood by that", "and still thinks so"};
+constexpr std::string_view kWithdrawn[] = {"but took that back", "but no longer thinks so"};
+constexpr std::string_view kLikenesses[] = {"was just like", "was the equal of"};
+constexpr std::string_view kContrasts[] = {"was nothing like", "was the opposite of"};
+constexpr std::string_view kAbsences[] = {"nobody tried the {}", "the {} never came", "there was no {} left"};
 constexpr std::string_view kQuestions[] = {"How was the {}?", "And the {}?", "What about the {}?"};
 constexpr std::string_view kJoints[] = {"the", "and", "but"};
 

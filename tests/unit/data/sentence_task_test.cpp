@@ -46,20 +46,19 @@ struct Fact {
 
 Fact read_clause(const std::string& clause) {
   Fact fact;
-  fact.turned = count_of(clause, {"it is false that", "it is a myth that", "everybody denies that", "wrongly said that",
-                                  "was wrong to say that", "lied when saying that", "falsely wrote that",
-                                  "but took that back", "but no longer thinks so", "but meant the opposite", "was not ",
-                                  "was never ", "did not taste ", "was far from ", "was hardly ", "did not seem "}) %
-                    2 ==
-                1;
+  fact.turned =
+      count_of(clause, {"it is false that", "everybody denies that", "wrongly said that", "was wrong to say that",
+                        "but took that back", "but no longer thinks so", "was not ", "was hardly ", "did not taste "}) %
+          2 ==
+      1;
   for (const char* absence : {"nobody tried the ", "there was no "})
     if (clause.find(absence) != std::string::npos) return fact.dish = word_after(clause, absence), fact;
   const std::size_t the = clause.find("the ");
   fact.dish = word_after(clause.substr(the), "the ");
-  if (count_of(clause, {"never came", "was sold out"}) > 0) return fact;
-  for (const char* relation : {"was just like the ", "was no different from the ", "was the equal of the "})
+  if (count_of(clause, {"never came"}) > 0) return fact;
+  for (const char* relation : {"was just like the ", "was the equal of the "})
     if (clause.find(relation) != std::string::npos) return fact.other = word_after(clause, relation), fact;
-  for (const char* relation : {"was nothing like the ", "was the opposite of the ", "was the reverse of the "})
+  for (const char* relation : {"was nothing like the ", "was the opposite of the "})
     if (clause.find(relation) != std::string::npos) {
       fact.other = word_after(clause, relation);
       fact.turned = !fact.turned;
