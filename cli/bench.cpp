@@ -153,7 +153,7 @@ int bench(const BenchArgs& args) {
   const Format format = parse_format(args.format);
   const bool tables = format == Format::table || format == Format::md;
   std::vector<std::string> configs = args.configs;
-  if (configs.empty()) configs = {"configs/quickstart.yaml"};
+  if (configs.empty()) configs = {"configs/quickstart.yaml", "configs/quickstart_early_exit.yaml"};
   std::vector<SummaryRow> rows;  // of all configs: one document for programs
   int code = 0;
   for (const std::string& name : configs) {

@@ -99,8 +99,8 @@ def wait_for(condition, what, seconds=60):
     raise AssertionError(f"waited {seconds} s for {what}")
 
 
-def run_folder(out):
-    folders = [path.parent for path in pathlib.Path(out).glob("*/*/config.yaml")]
+def run_folder(out, name="*"):
+    folders = [path.parent for path in pathlib.Path(out).glob(f"{name}/*/config.yaml")]
     check(len(folders) == 1, f"expected one run folder in {out}, found {folders}")
     return folders[0]
 

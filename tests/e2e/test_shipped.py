@@ -2,22 +2,30 @@
 
 import pathlib
 
-from frame import ROOT, Skip, check, dynexec, rows, run_folder
+from frame import ROOT, check, dynexec, rows, run_folder
 
 
-def test_the_quick_benchmark(folder):
-    if not (ROOT / "configs" / "quickstart.yaml").exists():
-        raise Skip("configs/quickstart.yaml is absent")
+def test_the_quick_benchmarks(folder):
     out = folder / "out"
     result = dynexec("bench", "--out", out, timeout=600).ok()
-    summary = rows(run_folder(out) / "summary.csv")
-    samples = rows(run_folder(out) / "samples.csv")
-    check(all(row["equal_to_baseline"] != "0" for row in samples), "a path gave other tokens than the baseline")
+    decoding, images = run_folder(out, "quickstart"), run_folder(out, "quickstart_early_exit")
+    summary = rows(decoding / "summary.csv")
+    check(all(row["equal_to_baseline"] != "0" for row in rows(decoding / "samples.csv")), "a path gave other tokens than the baseline")
     quality = float(summary[0]["quality"])
     check(0.6 <= quality <= 0.97, f"the baseline's quality is {quality}: no room to see a difference")
     best = max(summary[1:], key=lambda row: float(row["speedup"]))
+
+    paths = {row["path"]: row for row in rows(images / "summary.csv")}
+    full, early = (float(paths[name]["macs_mean"]) for name in ("full", "predictive-exit"))
+    check(early < 0.5 * full, f"leaving early saves {1 - early / full:.0%} of the multiply-accumulates")
+    lost = float(paths["full"]["quality"]) - float(paths["predictive-exit"]["quality"])
+    check(lost < 0.03, f"leaving early costs {lost:.3f} of the accuracy")
+    groups = [[row for row in rows(images / "samples.csv") if row["path"] == "full" and row["group"] == f"difficulty/{d}"] for d in (1, 5)]
+    easy, hard = (sum(float(row["quality"]) for row in group) / len(group) for group in groups)
+    check(easy > hard, f"accuracy does not fall with difficulty: {easy:.3f} and {hard:.3f}")
     return (f"{result.seconds:.0f} s; {best['path']}: {float(best['speedup']):.2f} "
-            f"[{float(best['speedup_ci_low']):.2f}, {float(best['speedup_ci_high']):.2f}]")
+            f"[{float(best['speedup_ci_low']):.2f}, {float(best['speedup_ci_high']):.2f}]; "
+            f"predictive-exit: {1 - early / full:.0%} of the multiply-accumulates saved")
 
 
 def test_shipped_configs_resolve(folder):
