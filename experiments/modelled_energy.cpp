@@ -58,9 +58,7 @@ GovernorConfig read_governor(const Node& path, bool hardware) {
     if (config.real) config.sysfs = node->get_string("sysfs", "/sys/devices/system/cpu/cpufreq");
   }
   const GovernorRule rule = config.options.rule;
-  const bool chosen_under_model =
-      rule == GovernorRule::constant || (rule == GovernorRule::budget && !config.options.reserve);
-  if (rule != GovernorRule::none && !hardware && (!config.real || chosen_under_model))
+  if (rule != GovernorRule::none && !hardware && (!config.real || needs_calibration(config.options)))
     path.at("governor")
         .fail("has no hardware profile to work on",
               config.real ? "set a reserve, or add hardware: {profile: configs/hardware/server_cpu.yaml}"

@@ -42,6 +42,7 @@ Experiment build(const Node& root) {
   experiment.task = loaded.test;
   experiment.set_threads = set_compute_threads;
   experiment.provenance = loaded.provenance;
+  shared->hardware = read_hardware(root, experiment.provenance);
   experiment.probe_threads = [shared](int threads) {
     set_compute_threads(threads);
     const auto start = std::chrono::steady_clock::now();

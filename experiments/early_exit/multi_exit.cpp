@@ -75,4 +75,16 @@ std::span<const float> MultiExitCnn::logits(std::size_t exit) {
   return logits_;
 }
 
+// A convolution is a matrix of (inputs of a pixel) x (channels) that meets every pixel. Where a unit holds two, the
+// stem or a shortcut's projection, it stands as one that is as high as both.
+std::vector<MatrixShape> MultiExitCnn::matrices(std::size_t exit) const {
+  std::vector<MatrixShape> shapes;
+  for (std::size_t unit = exit == 0 ? 0 : unit_of(exit - 1) + 1; unit <= unit_of(exit); ++unit) {
+    const CnnUnit& layer = network_->units()[unit];
+    const double n = static_cast<double>(layer.channels), m = static_cast<double>(layer.size * layer.size);
+    if (layer.macs > 0) shapes.push_back({.k = layer.macs / (n * m), .n = n, .m = m});
+  }
+  return shapes;
+}
+
 }  // namespace dynexec::early_exit

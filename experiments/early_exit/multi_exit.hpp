@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "measure/contract.hpp"
+#include "measure/hardware/cim.hpp"
 #include "models/exit_heads.hpp"
 
 namespace dynexec::early_exit {
@@ -28,6 +29,12 @@ class MultiExit {
   // What has run since start(), counted by the code that ran; `tokens` is 1.
   virtual const Cost& cost() const = 0;
 
+  // The matrices of the layers up to an exit from the one before, for a model of analogue arrays; empty: not told.
+  virtual std::vector<MatrixShape> matrices(std::size_t exit) const {
+    (void)exit;
+    return {};
+  }
+
   // Another one over the same weights and heads, for another row of a batch. Error(config) where there are no batches.
   virtual std::unique_ptr<MultiExit> another() const;
   // run_layers_to(exit) of several rows that have run equally far, this one the first; weights are counted once, an
@@ -46,6 +53,7 @@ class MultiExitCnn : public MultiExit {
   void run_layers_to(std::size_t exit) override;
   std::span<const float> logits(std::size_t exit) override;
   const Cost& cost() const override { return cost_; }
+  std::vector<MatrixShape> matrices(std::size_t exit) const override;
   std::unique_ptr<MultiExit> another() const override;
   void run_layers_together(std::span<MultiExit* const> rows, std::size_t exit) override;
 

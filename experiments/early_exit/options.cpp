@@ -98,6 +98,13 @@ PathOptions read_path(const Node& node) {
   return path;
 }
 
+void read_path_governor(const Node& node, bool hardware, PathOptions& path) {
+  path.governor = read_governor(node, hardware);
+  if (path.governor.options.rule == GovernorRule::published && path.method != Method::predictive)
+    node.at("governor")
+        .fail("follows forecasts, which this path does not make", "use budget or constant, or method: predictive_exit");
+}
+
 }  // namespace
 
 Options read_options(const Node& root) {
@@ -108,6 +115,7 @@ Options read_options(const Node& root) {
   const Node paths = root.at("paths");
   for (const Node& node : paths.items()) {
     options.paths.push_back(read_path(node));
+    read_path_governor(node, root.has("hardware"), options.paths.back());
     if (!names.insert(options.paths.back().name).second)
       node.at("name").fail("is used twice", "give every path a name of its own");
   }

@@ -10,6 +10,7 @@
 #include "experiments/early_exit/exit_rule.hpp"
 #include "experiments/early_exit/learnt_plan.hpp"
 #include "experiments/early_exit/placement.hpp"
+#include "experiments/modelled_energy.hpp"
 
 namespace dynexec::early_exit {
 
@@ -29,7 +30,8 @@ struct PathOptions {
   Saving saving = Saving::macs;      // the same
   std::int64_t exit = -1;            // fixed; below zero: as deep as `like` on the average
   std::string like;                  // random, fixed: the path whose exits are drawn from or whose depth is met
-  Node node;                         // for errors that need the loaded network
+  GovernorConfig governor;
+  Node node;  // for errors that need the loaded network
 
   std::string describe() const;
 };

@@ -16,7 +16,7 @@ class ExitPath : public Path {
       : shared_(std::move(shared)), options_(std::move(options)) {
     info_.name = options_.name;
     info_.method = method_name(options_.method);
-    info_.setting = options_.describe();
+    info_.setting = options_.describe() + describe(options_.governor);
   }
 
   const PathInfo& info() const override { return info_; }
@@ -27,16 +27,21 @@ class ExitPath : public Path {
     navigators_.clear();
     navigators_.push_back(shared_->navigator(options_));
     passing_.clear();
+    govern();
   }
 
   std::vector<Outcome> run(std::span<const Sample> samples, std::span<const Streams> streams,
                            const RunRequest& request) override {
+    if (pacer_ && samples.size() > 1)
+      throw Error(ErrorKind::config, "the frequency follows one input at a time", "bench.batch_size",
+                  "remove batch_size, or use control: model");
     begin(samples);
     walks_ = walk({.networks = shared_->rows(samples.size()),
                    .navigators = row_navigators_,
                    .inputs = inputs_,
                    .streams = streams,
-                   .observe = &shared_->costs()});
+                   .observe = pacer_ ? nullptr : &shared_->costs(),  // costs are those of the highest frequency
+                   .pacer = pacer_.get()});
     traces_ = request.trace;
     std::vector<Outcome> outcomes(samples.size());
     for (std::size_t i = 0; i < samples.size(); ++i) {
@@ -64,6 +69,7 @@ class ExitPath : public Path {
     } else {
       outcome.exit.compaction_ms = taken.compaction_ms;
     }
+    if (governor_) model_energy(*shared_->walk_model(), *governor_, outcome);
     outcome.exit.index = static_cast<std::int64_t>(taken.exit);
     outcome.exit.depth = costs.depth(taken.exit);
     outcome.exit.tested = static_cast<std::int64_t>(taken.tests.size());
@@ -80,6 +86,23 @@ class ExitPath : public Path {
   }
 
  private:
+  // After the navigator has been fitted: a governor is fitted to where it leads.
+  void govern() {
+    const WalkModel* model = shared_->walk_model();
+    governor_.reset();
+    if (model) governor_ = fitted();
+    if (options_.governor.real)
+      pacer_ = make_pacer(shared_->processors(options_.governor.sysfs), options_.governor.options,
+                          governor_ ? &*governor_ : nullptr, model, shared_->costs(), shared_->network->exits());
+  }
+
+  Governor fitted() {
+    const WalkModel& model = *shared_->walk_model();
+    const GovernorOptions& options = options_.governor.options;
+    if (!needs_calibration(options)) return model.governor(options);
+    return fitted_governor(model, options, shared_->recorded(), *navigators_.front());
+  }
+
   void begin(std::span<const Sample> samples) {
     inputs_.clear();
     indices_.clear();
@@ -125,6 +148,8 @@ class ExitPath : public Path {
   std::shared_ptr<Shared> shared_;
   PathOptions options_;
   PathInfo info_;
+  std::optional<Governor> governor_;                    // under the config's profile
+  std::unique_ptr<Pacer> pacer_;                        // of real processors
   std::vector<std::unique_ptr<Navigator>> navigators_;  // of the rows; the first one was fitted
   // Of the latest run().
   std::vector<Walk> walks_;

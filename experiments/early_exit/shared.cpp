@@ -86,6 +86,22 @@ const RecordedExits& Shared::recorded() {
   return *recorded_;
 }
 
+const WalkModel* Shared::walk_model() {
+  if (!walk_model_ && hardware) {
+    NetworkWork work = network_work(RecordedExits(*network, std::span(calibration).first(1)), *network);
+    double bytes = 0;
+    for (const auto* parts : {&work.layers, &work.heads})
+      for (const Work& part : *parts) bytes += part.weight_bytes;
+    walk_model_ = std::make_unique<WalkModel>(hardware->model(bytes), std::move(work));
+  }
+  return walk_model_.get();
+}
+
+std::shared_ptr<Cpufreq> Shared::processors(const std::string& sysfs) {
+  if (!processors_) processors_ = std::make_shared<Cpufreq>(sysfs);
+  return processors_;
+}
+
 std::span<MultiExit* const> Shared::rows(std::size_t count) {
   if (rows_.empty()) rows_.push_back(network.get());
   while (rows_.size() < count) {

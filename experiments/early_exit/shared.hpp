@@ -3,8 +3,11 @@
 
 #include <map>
 #include <memory>
+#include <optional>
+#include <string>
 #include <vector>
 
+#include "experiments/early_exit/governing.hpp"
 #include "experiments/early_exit/multi_exit.hpp"
 #include "experiments/early_exit/navigator.hpp"
 #include "experiments/early_exit/options.hpp"
@@ -19,6 +22,7 @@ struct Shared {
   std::vector<std::any> calibration;  // inputs
   double calibration_ms = 1000;
   std::vector<PathOptions> paths;
+  std::optional<HardwareOptions> hardware;
 
   // Measured at the first call.
   PartCosts& costs();
@@ -26,6 +30,11 @@ struct Shared {
   const RecordedExits& recorded();
   // Networks for the rows of a batch, the first one `network`.
   std::span<MultiExit* const> rows(std::size_t count);
+
+  // Of the network under the config's profile; null without one.
+  const WalkModel* walk_model();
+  // The processors' frequency, in our hands from the first call until the experiment ends.
+  std::shared_ptr<Cpufreq> processors(const std::string& sysfs);
 
   // A path's navigator, fitted.
   std::unique_ptr<Navigator> navigator(const PathOptions& path);
@@ -42,6 +51,8 @@ struct Shared {
  private:
   std::unique_ptr<PartCosts> costs_;
   std::unique_ptr<RecordedExits> recorded_;
+  std::unique_ptr<WalkModel> walk_model_;
+  std::shared_ptr<Cpufreq> processors_;
   std::vector<std::unique_ptr<MultiExit>> others_;
   std::vector<MultiExit*> rows_;
   std::map<std::size_t, RecordedExits> hindsight_;  // by sample

@@ -4,6 +4,7 @@
 #include <chrono>
 
 #include "base/error.hpp"
+#include "experiments/early_exit/governing.hpp"
 
 namespace dynexec::early_exit {
 namespace {
@@ -37,7 +38,9 @@ struct Row {
 
 class Batch {
  public:
-  explicit Batch(const WalkRequest& request) : observe_(request.networks.size() == 1 ? request.observe : nullptr) {
+  explicit Batch(const WalkRequest& request)
+      : observe_(request.networks.size() == 1 ? request.observe : nullptr), pacer_(request.pacer) {
+    if (pacer_) pacer_->start();
     rows_.reserve(request.networks.size());
     for (std::size_t i = 0; i < request.networks.size(); ++i) {
       rows_.push_back({.network = *request.networks[i], .navigator = *request.navigators[i], .walk = {}, .entry = {}});
@@ -58,6 +61,7 @@ class Batch {
         if (rows_[i].next == exit) test(rows_[i]);
       compact();
     }
+    if (pacer_) pacer_->finish();
     std::vector<Walk> walks;
     const double share = compaction_ms_ / static_cast<double>(rows_.size());
     for (Row& row : rows_) {
@@ -71,6 +75,7 @@ class Batch {
   void run_layers_to(std::size_t exit) {
     if (active_.size() == 1) {
       Row& row = rows_[active_.front()];
+      if (pacer_ && row.at >= 0) pacer_->before_jump(static_cast<std::size_t>(row.at), exit);
       const auto begin = Clock::now();
       row.network.run_layers_to(exit);
       if (observe_ && row.at + 1 == static_cast<std::int64_t>(exit))
@@ -130,6 +135,7 @@ class Batch {
 
   static constexpr std::size_t kLeft = static_cast<std::size_t>(-1);
   PartCosts* observe_;
+  Pacer* pacer_;
   std::vector<Row> rows_;
   std::vector<std::size_t> active_;
   std::vector<MultiExit*> together_;

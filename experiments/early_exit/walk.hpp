@@ -12,6 +12,8 @@
 
 namespace dynexec::early_exit {
 
+class Pacer;
+
 // A head that ran, and what came of it.
 struct Test {
   std::size_t exit = 0;
@@ -38,6 +40,7 @@ struct WalkRequest {
   std::span<const Streams> streams;
   // Told how long every part took, of a single row; or null.
   PartCosts* observe = nullptr;
+  Pacer* pacer = nullptr;  // sets the processors' frequency for a single row
 };
 
 // Rows that leave are taken out, and the layers behind run on the others only.

@@ -14,6 +14,22 @@ namespace {
 
 constexpr double kEmbeddingDeviation = 0.02;
 
+// Positions near each other begin alike, so that heads which look at neighbours form sooner (the table of Vaswani et
+// al. 2017, section 3.5, at the size of the other embeddings).
+void set_sinusoids(const at::Tensor& table) {
+  const c10::NoGradGuard no_grad;
+  float* values = table.mutable_data_ptr<float>();
+  const std::int64_t rows = table.size(0), width = table.size(1), half = width / 2;
+  const double size = kEmbeddingDeviation * std::sqrt(2.0);
+  for (std::int64_t position = 0; position < rows; ++position)
+    for (std::int64_t i = 0; i < half; ++i) {
+      const double rate = std::pow(10000.0, -static_cast<double>(i) / static_cast<double>(half));
+      const double angle = static_cast<double>(position) * rate;
+      values[position * width + i] = static_cast<float>(size * std::sin(angle));
+      values[position * width + half + i] = static_cast<float>(size * std::cos(angle));
+    }
+}
+
 }  // namespace
 
 std::string exit_prefix(std::int64_t layer) {
@@ -37,6 +53,8 @@ EncoderModule::EncoderModule(const EncoderConfig& config, const EncoderExitConfi
   }
   add_dense(names_.pooler, width, width, seed);
   add_dense(names_.classifier, config_.classes, width, seed);
+  set_sinusoids(at(names_.positions + ".weight"));
+  for (std::int64_t l = 0; l < config_.layers; ++l) align_heads(l);
   for (const std::int64_t layer : exits_.layers) {
     if (exits_.pooler) add_dense(exit_prefix(layer) + "pooler", width, width, seed);
     add_dense(exit_prefix(layer) + "linear", config_.classes, width, seed);
@@ -62,6 +80,16 @@ void EncoderModule::add_matrix(const std::string& name, std::int64_t rows, std::
 void EncoderModule::add_dense(const std::string& name, std::int64_t out, std::int64_t in, std::uint64_t seed) {
   add_matrix(name, out, in, 1 / std::sqrt(static_cast<double>(in)), seed);
   add(name + ".bias", at::zeros({out}));
+}
+
+// Half of the heads begin with keys like queries: a token looks at tokens like itself, which are its neighbours and the
+// other places of the same word (after Trockman & Kolter 2023, "Mimetic initialization of self-attention layers").
+void EncoderModule::align_heads(std::int64_t layer) {
+  const c10::NoGradGuard no_grad;
+  const std::int64_t rows = config_.heads / 2 * config_.head_dim();
+  at(names_.layer(layer, names_.key) + ".weight")
+      .narrow(0, 0, rows)
+      .copy_(at(names_.layer(layer, names_.query) + ".weight").narrow(0, 0, rows));
 }
 
 void EncoderModule::add_norm(const std::string& name) {

@@ -17,7 +17,8 @@ namespace dynexec {
 class EncoderModule {
  public:
   // Seeded normal weights: embeddings of deviation 0.02 as BERT's, matrices of 1 / sqrt(inputs): BERT's 0.02 is near
-  // that at 768 inputs, and with a hundred it would leave the layers almost without effect.
+  // that at 768 inputs, and with a hundred it would leave the layers almost without effect. Positions begin as
+  // sinusoids.
   EncoderModule(const EncoderConfig& config, const EncoderExitConfig& exits, std::uint64_t seed);
   // Takes over what a checkpoint of the same family and sizes has: the encoder, the classifier when it has one with as
   // many classes, exit heads of the same shape. Error(model) for tensors of other shapes.
@@ -42,6 +43,7 @@ class EncoderModule {
   void add_matrix(const std::string& name, std::int64_t rows, std::int64_t columns, double deviation,
                   std::uint64_t seed);
   void add_dense(const std::string& name, std::int64_t out, std::int64_t in, std::uint64_t seed);
+  void align_heads(std::int64_t layer);
   void add_norm(const std::string& name);
   const at::Tensor& at(const std::string& name) const;
   at::Tensor dense(const std::string& name, const at::Tensor& x) const;

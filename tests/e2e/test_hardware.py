@@ -2,7 +2,8 @@
 
 import json
 
-from frame import ROOT, bench, check, dynexec, rows, run_folder, tiny_config
+from frame import INTERRUPT, ROOT, bench, check, dynexec, rows, run_folder, start, stop, tiny_config, wait_for
+from test_early_exit import experiment, train
 
 PROFILES = ("jetson_tx2", "jetson_agx", "server_cpu", "analogue_cim")
 
@@ -72,3 +73,93 @@ def test_wrong_hardware_sections_are_refused(folder):
     bench(config, folder / "out", "--set", "hardware.dtype=fp64").exits(2).one_error().says("fp32 or int8")
     bench(config, folder / "out", "--set", "hardware.profile=nowhere.yaml").exits(2).one_error().says("nowhere.yaml")
     bench(config, folder / "out", "--set", "hardware.profil=x").exits(2).one_error().says("profil")
+
+
+def governed(folder, governors, **changes):
+    """The tiny multi-exit network under a profile: the whole network, and rules with and without governors."""
+    dynexec("train", train(folder)).ok()
+    paths = [{"name": "full", "method": "full"}, {"name": "full-budget", "method": "full", "governor": "budget"},
+             {"name": "first", "method": "static", "exit": 0}]
+    for name, governor in governors.items():
+        paths.append({"name": name, "rule": "confidence", "threshold": 0.4, "governor": governor})
+    return experiment(folder, paths=paths, **changes)
+
+
+def test_governors_under_a_profile(folder):
+    # A machine slow enough for the tiny network that a change of frequency is small beside a layer.
+    slow = folder / "slow.yaml"
+    text = open(profile("jetson_tx2")).read()
+    slow.write_text(text.replace("peak_ops: {value: 6.659e11", "peak_ops: {value: 1.0e9"))
+    config = governed(folder, {"none": "none", "budget": "budget", "safe": {"rule": "budget", "reserve": 1},
+                               "late": {"rule": "budget", "deadline": 3, "reserve": 1}, "constant": "constant"},
+                      hardware={"profile": str(slow)})
+    bench(config, folder / "out").ok()
+    done = run_folder(folder / "out")
+    summary = {row["path"]: row for row in rows(done / "summary.csv")}
+    energy = {name: float(row["modelled_energy_j"]) for name, row in summary.items()}
+    latency = {name: float(row["modelled_latency_ms"]) for name, row in summary.items()}
+    check(energy["full-budget"] == energy["full"] and latency["full-budget"] == latency["full"],
+          f"the whole network has no slack, yet a governor changed it: {energy}, {latency}")
+    check(energy["first"] < energy["full"], f"less work, more energy: {energy}")
+    check(energy["safe"] == energy["none"], f"a full reserve within the plain latency leaves nothing to slow down: {energy}")
+    check(energy["late"] < energy["none"] and latency["late"] <= 3 * latency["full"], f"{energy}, {latency}")
+    for name in ("budget", "constant"):
+        check(energy[name] <= energy["none"], f"{name} costs energy: {energy}")
+    check(float(summary["safe"]["modelled_late_share"]) <= float(summary["none"]["modelled_late_share"]), "late")
+    samples = rows(done / "samples.csv")
+    for sample in {row["sample"] for row in samples}:
+        full = next(float(row["modelled_latency_ms"]) for row in samples
+                    if row["sample"] == sample and row["path"] == "full")
+        worst = max(float(row["modelled_latency_ms"]) for row in samples
+                    if row["sample"] == sample and row["path"] == "late")
+        check(worst <= 3 * full, f"sample {sample} ends after its deadline: {worst} ms, the network takes {full} ms")
+    check("governor=budget" in summary["budget"]["setting"], summary["budget"]["setting"])
+
+
+def test_arrays_hold_a_network(folder):
+    config = governed(folder, {}, hardware={"profile": profile("analogue_cim")})
+    bench(config, folder / "out").ok()
+    summary = {row["path"]: row for row in rows(run_folder(folder / "out") / "summary.csv")}
+    check(0.05 < float(summary["full"]["adc_share"]) < 0.9, f"converters' share {summary['full']['adc_share']}")
+    check(float(summary["first"]["modelled_energy_saving_ci_low"]) > 0, "leaving early saves nothing")
+
+
+def fake_cpufreq(folder):
+    policy = folder / "cpufreq" / "policy0"
+    policy.mkdir(parents=True)
+    for name, text in {"scaling_available_governors": "performance userspace", "scaling_governor": "performance",
+                       "scaling_setspeed": "<unsupported>", "scaling_min_freq": "800000", "scaling_max_freq": "2000000",
+                       "scaling_available_frequencies": "800000 1400000 2000000"}.items():
+        (policy / name).write_text(text + "\n")
+    return policy
+
+
+def test_real_control_puts_the_frequency_back(folder):
+    policy = fake_cpufreq(folder)
+    control = {"rule": "budget", "deadline": 4, "reserve": 0, "control": "cpufreq", "sysfs": str(policy.parent)}
+    config = governed(folder, {"paced": control})
+    bench(config, folder / "out").ok()
+    check((policy / "scaling_governor").read_text().strip() == "performance", "the governor was not put back")
+    check((policy / "scaling_setspeed").read_text().strip() == "2000000", "the highest frequency was not restored")
+    summary = rows(run_folder(folder / "out") / "summary.csv")
+    check(all(row["modelled_energy_j"] == "" for row in summary), "a modelled figure without a profile")
+
+    # Interrupted in the middle of the run.
+    process = start("bench", config, "--out", folder / "stopped", "--threads", 1, "--set", "bench.repetitions=5000")
+    wait_for(lambda: (policy / "scaling_governor").read_text().strip() == "userspace", "real control")
+    wait_for(lambda: list((folder / "stopped").glob("*/*/samples.csv*")), "rows")
+    stop(process, INTERRUPT).exits(130)
+    check((policy / "scaling_governor").read_text().strip() == "performance", "Ctrl-C left the processors in our hands")
+
+    (policy / "scaling_setspeed").unlink()
+    (policy / "scaling_max_freq").unlink()
+    (policy / "scaling_max_freq").mkdir()
+    bench(config, folder / "refused").exits(2).one_error().says("scaling_max_freq", "control: model")
+
+
+def test_wrong_governors_are_refused(folder):
+    config = governed(folder, {"rule": "none"}, hardware={"profile": profile("jetson_tx2")})
+    for value, words in (("turbo", "budget"), ("published", "predictive_exit"), ("{rule: budget, reserve: 7}", "reserve")):
+        bench(config, folder / "out", "--set", f"paths.3.governor={value}").exits(2).one_error().says(words)
+    bench(config, folder / "out", "--set", "hardware=~", "--set", "paths.3.governor=budget").exits(2).one_error().says(
+        "hardware")

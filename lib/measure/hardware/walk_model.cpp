@@ -131,10 +131,13 @@ ModelledRun WalkModel::run(std::span<const WorkSegment> walk, const Governor& go
   return run;
 }
 
+bool needs_calibration(const GovernorOptions& options) {
+  return options.rule == GovernorRule::constant || (options.rule == GovernorRule::budget && !options.reserve);
+}
+
 void calibrate_governor(Governor& governor, const WalkModel& replay, std::span<const std::vector<WorkSegment>> walks) {
-  const GovernorRule rule = governor.options().rule;
-  const bool chooses_reserve = rule == GovernorRule::budget && !governor.options().reserve;
-  if (!chooses_reserve && rule != GovernorRule::constant) return;
+  if (!needs_calibration(governor.options())) return;
+  const bool chooses_reserve = governor.options().rule == GovernorRule::budget;
   const double z = normal_quantile(kConfidence);
   // What the plain network would take for the same inputs.
   std::vector<double> deadlines;

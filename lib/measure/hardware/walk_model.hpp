@@ -50,6 +50,9 @@ class WalkModel {
   std::vector<double> behind_layers_ms_, behind_heads_ms_;  // by exit: of everything after its head
 };
 
+// Whether the options leave something to calibrate.
+bool needs_calibration(const GovernorOptions& options);
+
 // Chooses what the options left open (the reserve of a budget, the level of a constant governor) so that the mean of
 // the walks meets the deadline with a one-sided confidence of 95 %, at the least mean energy. walks: of calibration
 // inputs, at least one.

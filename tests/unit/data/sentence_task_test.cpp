@@ -168,8 +168,8 @@ TEST_CASE("texts can be drawn alone and do not change") {
   const auto first = sentence_samples(options), second = sentence_samples(options);
   CHECK(text_of(first[17]).text == text_of(second[17]).text);
   // Part of the task's definition: results of different versions must stay comparable.
-  CHECK(text_of(first[0]).text == "What about the burger? On Friday the burger seemed delicious.");
-  CHECK(text_of(first[5]).text == "PENDING");
+  CHECK(text_of(first[0]).text == "What about the steak? Last week the steak tasted perfect.");
+  CHECK(text_of(first[5]).text == "And the waffle? In spring the waffle was burnt.");
 }
 
 TEST_CASE("the tokenizer knows every word") {
