@@ -78,8 +78,9 @@ def test_wrong_hardware_sections_are_refused(folder):
 def governed(folder, governors, **changes):
     """The tiny multi-exit network under a profile: the whole network, and rules with and without governors."""
     dynexec("train", train(folder)).ok()
-    paths = [{"name": "full", "method": "full"}, {"name": "full-budget", "method": "full", "governor": "budget"},
-             {"name": "first", "method": "static", "exit": 0}]
+    paths = [{"name": "full", "method": "full"}, {"name": "first", "method": "static", "exit": 0}]
+    if "hardware" in changes:
+        paths.append({"name": "full-budget", "method": "full", "governor": "budget"})
     for name, governor in governors.items():
         paths.append({"name": name, "rule": "confidence", "threshold": 0.4, "governor": governor})
     return experiment(folder, paths=paths, **changes)
