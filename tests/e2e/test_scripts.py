@@ -115,8 +115,9 @@ def test_plots_of_early_exit(folder):
     svg = (folder / "tradeoff.svg").read_text()
     check((folder / "tradeoff.png").stat().st_size > 5000, result.out)
     # A curve for each rule, marks for the controls, and who measured it.
-    for part in ("confidence", "patience", "static depth", "random exits", "baseline", "best with hindsight", "revision", "n = 30"):
+    for part in ("confidence", "patience", "static depth", "random exits", "baseline", "best with hindsight", "n = 30 x 2"):
         check(f"<!-- {part}" in svg, f"the picture does not say {part}")
+    check("CPU: " in svg and "revision " in svg, "no caption")
     check("confidence 0.3" not in svg, "thresholds of one rule were not joined")
     run([sys.executable, TRADEOFF, done, "--include-invalid", "--against", "macs", "--path", "sure-0.4", "-o",
          folder / "one"]).ok()
