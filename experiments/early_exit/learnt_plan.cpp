@@ -11,7 +11,6 @@ class PlanMaker {
   PlanMaker(LearntPlan& plan, const PlanData& data, const PlanOptions& options)
       : plan_(plan), data_(data), options_(options) {
     plan_.priced_ = options.price.has_value();
-    plan_.threshold_ = data.threshold;
     cut_bins();
     reach_.assign(data.exits + 1, 0.0);
     for (std::size_t exit = 0; exit <= data.exits; ++exit)
@@ -89,7 +88,6 @@ class PlanMaker {
         if (cost < states[b].cost) states[b].cost = cost, states[b].next = to;
       }
     }
-    for (std::size_t b = 0; b < groups.size(); ++b) states[b].likely = likely(exit, groups[b]);
     if (plan_.priced_)
       leave_where_cheaper(exit, groups);
     else
@@ -112,17 +110,6 @@ class PlanMaker {
       state.leave = price <= state.cost;
       state.cost = std::min(price, state.cost);
     }
-  }
-
-  // Where most of these inputs pass first behind `exit`.
-  std::size_t likely(std::size_t exit, const std::vector<std::size_t>& group) const {
-    std::vector<std::size_t> counts(data_.exits + 1, 0);
-    for (const std::size_t i : group) {
-      std::size_t to = exit + 1;
-      while (to < data_.exits && !(plan_.priced_ ? plan_.states_[to][bin(i, to)].leave : passes(to, bin(i, to)))) ++to;
-      ++counts[to];
-    }
-    return static_cast<std::size_t>(std::max_element(counts.begin(), counts.end()) - counts.begin());
   }
 
   void enter() {

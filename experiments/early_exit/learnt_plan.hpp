@@ -42,7 +42,7 @@ class LearntPlan {
   struct State {
     bool leave = false;
     std::size_t next = 0;    // exit to test when staying; exits: the network's end
-    std::size_t likely = 0;  // where inputs in this state most often pass first; exits: nowhere
+    std::size_t likely = 0;  // where most inputs in this state would leave first; exits: nowhere
     double cost = 0;         // expected, from here on, in the unit of the data
   };
 
@@ -62,7 +62,6 @@ class LearntPlan {
   friend class PlanMaker;
   friend class PlanReplay;
   bool priced_ = false;
-  double threshold_ = 0;
   std::vector<std::vector<double>> edges_;  // of each exit, ascending; bin b holds scores from edges[b - 1] on
   std::vector<std::vector<State>> states_;  // [exits][bins]; without a price the last bin holds what passes
   std::size_t first_ = 0;

@@ -56,6 +56,7 @@ class PlanReplay {
       cost = now;
     }
     plan_.cost_ = total() / static_cast<double>(data_.samples);
+    for (std::size_t exit = 0; exit < data_.exits; ++exit) find_likely(exit);
     return std::move(plan_);
   }
 
@@ -130,6 +131,20 @@ class PlanReplay {
       for (std::size_t i = 0; i < data_.samples; ++i) cost += from_start(i, first);
       if (cost < best) best = cost, plan_.first_ = first;
     }
+  }
+
+  // Where most inputs of each state would leave if every exit behind were tested.
+  void find_likely(std::size_t exit) {
+    std::vector<std::vector<std::size_t>> counts(plan_.states_[exit].size(),
+                                                 std::vector<std::size_t>(data_.exits + 1, 0));
+    for (std::size_t i = 0; i < data_.samples; ++i) {
+      std::size_t to = exit + 1;
+      while (to < data_.exits && !state(i, to).leave) ++to;
+      ++counts[bin(i, exit)][to];
+    }
+    for (std::size_t b = 0; b < counts.size(); ++b)
+      plan_.states_[exit][b].likely =
+          static_cast<std::size_t>(std::max_element(counts[b].begin(), counts[b].end()) - counts[b].begin());
   }
 
   LearntPlan plan_;

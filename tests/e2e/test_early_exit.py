@@ -111,6 +111,59 @@ def test_network_and_heads_are_trained_together(folder):
           folder / "out").exits(2).one_error().says("16")
 
 
+METHODS = [{"name": "full", "method": "full"}, {"name": "every", "rule": "confidence", "threshold": 0.5},
+           {"name": "gate", "rule": "gate", "threshold": 0.7}, {"name": "placed", "rule": "confidence", "threshold": 0.5,
+                                                                "placement": "search"},
+           {"name": "published", "method": "predictive_exit", "threshold": 4, "start_exit": 0, "reach": 2},
+           {"name": "softmax", "method": "predictive_exit", "rule": "confidence", "threshold": 0.5, "start_exit": 0},
+           {"name": "held", "method": "predictive_exit", "engine": "first_hold", "rule": "confidence", "threshold": 0.5},
+           {"name": "learnt", "method": "predictive_exit", "engine": "learnt", "rule": "confidence", "threshold": 0.5},
+           {"name": "priced", "method": "predictive_exit", "engine": "learnt", "price": 5},
+           {"name": "static", "method": "static", "like": "every"}, {"name": "random", "method": "random", "like": "learnt"},
+           {"name": "oracle", "method": "oracle"}]
+
+
+def test_exits_are_forecast_and_compared(folder):
+    dynexec("train", train(folder, exits={"units": "all"})).ok()
+    config = experiment(folder, paths=METHODS)
+    bench(config, folder / "out", "--trace").ok()
+    done = run_folder(folder / "out")
+    summary = {row["path"]: row for row in rows(done / "summary.csv")}
+    check(list(summary) == [path["name"] for path in METHODS], f"paths {list(summary)}")
+    depth = {name: float(row["exit_depth_mean"]) for name, row in summary.items()}
+    macs = {name: float(row["macs_mean"]) for name, row in summary.items()}
+    check(depth["full"] == 1 and summary["full"]["quality"] == summary["oracle"]["quality"], f"depths {depth}")
+    # The oracle asks no head and leaves where the answer first is the network's: nothing with its answers does less.
+    check(float(summary["oracle"]["exits_tested_mean"]) == 0, "the oracle asks heads")
+    check(macs["placed"] <= macs["every"] * 1.05, f"chosen exits cost more than all of them: {macs}")
+    for row in rows(done / "samples.csv"):
+        check(0 <= float(row["exit_depth"]) <= 1 and int(row["exit_index"]) >= 0 and row["compaction_ms"] == "", f"{row}")
+        predictive = row["method"] == "predictive_exit"
+        check((row["forecasts"] != "") == predictive, f"forecasts of {row['path']}: {row['forecasts']!r}")
+        if predictive:
+            check(int(row["forecast_hits"]) <= int(row["forecasts"]) < int(row["exits_tested"]), f"{row}")
+    traced = [json.loads(line) for line in (done / "traces.jsonl").read_text().splitlines()]
+    check('"forecast"' in json.dumps(traced) and '"hit"' in json.dumps(traced), "no forecast in the trace")
+    check(0 <= float(summary["published"]["forecast_accuracy"]) <= 1, "no forecast accuracy")
+
+
+def test_batches_leave_row_by_row(folder):
+    dynexec("train", train(folder)).ok()
+    config = experiment(folder, paths=METHODS)
+    bench(config, folder / "one").ok()
+    bench(config, folder / "seven", "--set", "bench.batch_size=7").ok()
+    alone, together = ({(row["path"], row["sample"], row["repetition"]): row for row in rows(run_folder(out) / "samples.csv")}
+                       for out in (folder / "one", folder / "seven"))
+    check(alone.keys() == together.keys(), "a batch loses rows")
+    for key, row in alone.items():
+        other = together[key]
+        # What is learnt does not depend on the batch, so neither does the way of a row through the network.
+        for column in ("quality", "macs", "exit_index", "exits_tested", "forecast_hits", "error"):
+            check(row[column] == other[column], f"{key}: {column} {row[column]} alone, {other[column]} in a batch")
+        check(float(other["compaction_ms"]) >= 0 and float(other["weight_bytes_read"]) < float(row["weight_bytes_read"]),
+              f"{key}: compaction {other['compaction_ms']} ms, {other['weight_bytes_read']} bytes of weights")
+
+
 def test_what_does_not_fit_is_refused(folder):
     train_config = train(folder)
     dynexec("train", train_config, "--set", "exits.units=[9]").exits(2).one_error().says("exits.units")
@@ -119,6 +172,13 @@ def test_what_does_not_fit_is_refused(folder):
     dynexec("train", train_config).ok()
     bench(experiment(folder), folder / "out", "--set", "paths.1.exit=7").exits(2).one_error().says("exit")
     bench(experiment(folder), folder / "out", "--set", "paths.2.rule=confidense").exits(2).one_error().says("confidence")
+    for path, said in (({"method": "predictive_exit", "start_exit": 9}, "start_exit"),
+                       ({"method": "predictive_exit", "engine": "oracular"}, "convolution"),
+                       ({"method": "predictive_exit", "engine": "learnt", "single_jump": True}, "single_jump"),
+                       ({"rule": "patience", "placement": "search"}, "placement"), ({"rule": "gate", "threshold": 7}, "threshold"),
+                       ({"method": "static", "like": "nothing"}, "like"), ({"method": "static", "exit": -1}, "exit")):
+        paths = [{"name": "full", "method": "full"}, {"name": "wrong", **path}]
+        bench(experiment(folder, paths=paths), folder / "out").exits(2).one_error().says(said)
     bench(experiment(folder), folder / "out", "--set", "task.samples=1000").exits(1).one_error().says("images")
     bad = folder / "images.bin"
     bad.write_bytes(bad.read_bytes()[:-1])

@@ -52,6 +52,21 @@ class CnnFolder {
     add("fc.bias", {5});
   }
 
+  // Three convolutions of 8, 16 and 16 channels and two pools on 8 x 8 images.
+  void vgg() {
+    config = {{"model_type", "vgg"}, {"layers", {8, 0, 16, 16, 0}}, {"num_classes", 5},
+              {"image_size", 8},     {"mean", {0.4, 0.5, 0.6}},     {"std", {0.2, 0.3, 0.4}}};
+    std::int64_t in = 3;
+    for (const auto& [index, width] : {std::pair<int, std::int64_t>{0, 8}, {4, 16}, {7, 16}}) {
+      conv("features." + std::to_string(index), width, in, 3);
+      add("features." + std::to_string(index) + ".bias", {width});
+      norm("features." + std::to_string(index + 1), width);
+      in = width;
+    }
+    add("classifier.weight", {5, 16});
+    add("classifier.bias", {5});
+  }
+
   void add(const std::string& name, std::vector<std::int64_t> shape, double spread = 0.3, double mean = 0) {
     std::int64_t count = 1;
     for (const std::int64_t extent : shape) count *= extent;

@@ -63,6 +63,41 @@ TEST_CASE("a network run unit by unit gives what it gives at once, and images le
   CHECK_THROWS_AS(session.start(random_image(11, 1)), Error);
 }
 
+TEST_CASE("images that are run together come out as they do alone") {
+  for (const bool resnet : {true, false}) {
+    CnnFolder folder;
+    if (resnet)
+      folder.resnet();
+    else
+      folder.vgg();
+    const auto network = Cnn::load(folder.write());
+    const std::size_t last = network->units().size() - 1;
+    std::vector<CnnSession> sessions;
+    std::vector<std::vector<float>> alone;
+    std::vector<CnnSession*> all;
+    for (std::uint64_t i = 0; i < 5; ++i) {
+      CnnSession session(network);
+      session.start(random_image(network->config().image_size, i));
+      session.run_to(last);
+      const auto logits = session.logits();
+      alone.emplace_back(logits.begin(), logits.end());
+      sessions.emplace_back(network);
+      sessions.back().start(random_image(network->config().image_size, i));
+    }
+    for (CnnSession& session : sessions) all.push_back(&session);
+    // Rows leave on the way: the others go on together.
+    for (std::size_t unit = 0; unit <= last; ++unit)
+      CnnSession::run_together(std::span(all).first(unit < 2 ? 5 : 3), unit);
+    CHECK(sessions[4].done() == 2);
+    CHECK_THROWS_AS(CnnSession::run_together(all, last), Error);  // not equally far
+    for (std::size_t i = 0; i < 5; ++i) {
+      if (i >= 3) sessions[i].run_to(last);
+      const auto logits = sessions[i].logits();
+      CHECK(std::equal(logits.begin(), logits.end(), alone[i].begin()));
+    }
+  }
+}
+
 TEST_CASE("work and parameters are counted") {
   CnnFolder folder;
   folder.resnet();
