@@ -84,7 +84,7 @@ nlohmann::json sentence_tokenizer() {
                      {"special", true}});
     vocab[token] = id++;
   }
-  for (const char* mark : {".", "?"}) vocab[mark] = id++;
+  for (const char* mark : {".", ","}) vocab[mark] = id++;
   for (const std::string& word : sentences::vocabulary()) vocab[word] = id++;
   const auto special = [&](const char* token) {
     return Json{{"id", token}, {"ids", Json::array({vocab[token]})}, {"tokens", Json::array({token})}};

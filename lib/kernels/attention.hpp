@@ -42,8 +42,8 @@ struct AttentionRows {
   std::int64_t rows = 0, heads = 0;
   std::int64_t first = 0;   // position of row 0
   std::int64_t window = 0;  // 0: all earlier positions; else the last `window` including its own
-  std::int64_t sees = 0;    // 0: causal; else every row sees the positions [0, sees), as in an encoder
   float scale = 1;          // of the scores, usually 1 / sqrt(head_dim)
+  std::int64_t sees = 0;    // 0: causal; else every row sees the positions [0, sees), as in an encoder
 };
 
 // Floats of scratch memory that attend() needs for up to `heads` heads at a time.

@@ -1,4 +1,4 @@
-// Questions about a small world of dishes and opinions, to be sorted into three classes.
+// Opinions of dishes, to be sorted into three classes.
 #pragma once
 
 #include <string>
@@ -11,7 +11,7 @@ namespace dynexec::sentences {
 inline constexpr int kMinDifficulty = 1;
 inline constexpr int kMaxDifficulty = 5;
 
-// "good", "bad", "unknown": what the text says about the dish that it asks for.
+// "good", "bad", "unknown": what a text says about its dish.
 const std::vector<std::string>& class_names();
 
 struct Sentence {
@@ -22,11 +22,12 @@ struct Sentence {
 
 // Draws a text of this difficulty and label:
 //   1  an opinion in one word, or a dish that nobody had
-//   2  something that confirms or turns it ("rightly said that", "wrongly said that", "was not", "but took that back")
-//   3  one or two such turns, and one or two other dishes, in any order
-//   4  the dish is compared with another one, of which the opinion is
-//   5  a chain of two or three comparisons, with turns on the way
-// From 3 on no word and no pair of neighbours tells the label: turns and other opinions are drawn at random.
+//   2  one phrase that confirms it or turns it round: "rightly said that", "wrongly said that", "was not", "it is false
+//      that", "and then took that back"
+//   3  two such phrases, at different places
+//   4  one, and beside it a clause that counts for nothing: what is said behind "although", or before "but"
+//   5  two or three, between or behind two clauses that count for nothing, with such phrases of their own
+// From 2 on no word tells the label; from 4 on the place of a word in the text decides whether it counts.
 Sentence make_sentence(RandomStream& random, int difficulty, int label);
 
 }  // namespace dynexec::sentences

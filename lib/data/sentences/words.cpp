@@ -31,12 +31,11 @@ constexpr std::string_view kWrongReports[] = {"wrongly said that", "was wrong to
 constexpr std::string_view kRightFrames[] = {"it is true that", "everybody agrees that"};
 constexpr std::string_view kWrongFrames[] = {"it is false that", "everybody denies that"};
 constexpr std::string_view kKept[] = {"and stood by that", "and still thinks so"};
-constexpr std::string_view kWithdrawn[] = {"but took that back", "but no longer thinks so"};
-constexpr std::string_view kLikenesses[] = {"was just like", "was the equal of"};
-constexpr std::string_view kContrasts[] = {"was nothing like", "was the opposite of"};
+constexpr std::string_view kWithdrawn[] = {"and then took that back", "and no longer thinks so"};
+constexpr std::string_view kConcessions[] = {"although", "even though"};
+constexpr std::string_view kContrasts[] = {"but", "yet"};
 constexpr std::string_view kAbsences[] = {"nobody tried the {}", "the {} never came", "there was no {} left"};
-constexpr std::string_view kQuestions[] = {"How was the {}?", "And the {}?", "What about the {}?"};
-constexpr std::string_view kJoints[] = {"the", "and", "but"};
+constexpr std::string_view kArticles[] = {"the"};
 
 void add_words(Phrases phrases, std::set<std::string>& words) {
   for (const std::string_view phrase : phrases) {
@@ -96,8 +95,8 @@ Phrases kept() {
 Phrases withdrawn() {
   return kWithdrawn;
 }
-Phrases likenesses() {
-  return kLikenesses;
+Phrases concessions() {
+  return kConcessions;
 }
 Phrases contrasts() {
   return kContrasts;
@@ -105,16 +104,12 @@ Phrases contrasts() {
 Phrases absences() {
   return kAbsences;
 }
-Phrases questions() {
-  return kQuestions;
-}
 
 std::vector<std::string> vocabulary() {
   std::set<std::string> words;
-  for (const Phrases phrases :
-       {dishes(), praise(), blame(), guests(), openings(), plain_verbs(), negated_verbs(), plain_reports(),
-        right_reports(), wrong_reports(), right_frames(), wrong_frames(), kept(), withdrawn(), likenesses(),
-        contrasts(), absences(), questions(), Phrases(kJoints)})
+  for (const Phrases phrases : {dishes(), praise(), blame(), guests(), openings(), plain_verbs(), negated_verbs(),
+                                plain_reports(), right_reports(), wrong_reports(), right_frames(), wrong_frames(),
+                                kept(), withdrawn(), concessions(), contrasts(), absences(), Phrases(kArticles)})
     add_words(phrases, words);
   return {words.begin(), words.end()};
 }

@@ -20,12 +20,11 @@ std::span<const std::string_view> right_reports();  // "rightly said that"
 std::span<const std::string_view> wrong_reports();
 std::span<const std::string_view> right_frames();  // "it is true that"
 std::span<const std::string_view> wrong_frames();
-std::span<const std::string_view> kept();        // "and stood by that"
-std::span<const std::string_view> withdrawn();   // "but took that back"
-std::span<const std::string_view> likenesses();  // "was just like"
-std::span<const std::string_view> contrasts();
-std::span<const std::string_view> absences();   // "nobody tried the {}"
-std::span<const std::string_view> questions();  // "How was the {}?"
+std::span<const std::string_view> kept();         // "and stood by that"
+std::span<const std::string_view> withdrawn();    // "and then took that back"
+std::span<const std::string_view> concessions();  // "although": what follows counts for nothing
+std::span<const std::string_view> contrasts();    // "but": what comes before counts for nothing
+std::span<const std::string_view> absences();     // "nobody tried the {}"
 
 // Every word that a sentence may hold, in lower case, sorted; punctuation aside.
 std::vector<std::string> vocabulary();

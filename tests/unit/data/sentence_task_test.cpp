@@ -31,68 +31,35 @@ int count_of(const std::string& text, std::initializer_list<const char*> phrases
   return count;
 }
 
-// The word behind `phrase`.
-std::string word_after(const std::string& text, const std::string& phrase) {
-  const std::size_t begin = text.find(phrase) + phrase.size();
-  return text.substr(begin, text.find_first_of(" .?", begin) - begin);
-}
-
-// What one clause says: about `dish`, a verdict or a comparison with another dish.
-struct Fact {
-  std::string dish, other;
-  int verdict = 2;
-  bool turned = false;
-};
-
-Fact read_clause(const std::string& clause) {
-  Fact fact;
-  fact.turned =
-      count_of(clause, {"it is false that", "everybody denies that", "wrongly said that", "was wrong to say that",
-                        "but took that back", "but no longer thinks so", "was not ", "was hardly ", "did not taste "}) %
-          2 ==
-      1;
-  for (const char* absence : {"nobody tried the ", "there was no "})
-    if (clause.find(absence) != std::string::npos) return fact.dish = word_after(clause, absence), fact;
-  const std::size_t the = clause.find("the ");
-  fact.dish = word_after(clause.substr(the), "the ");
-  if (count_of(clause, {"never came"}) > 0) return fact;
-  for (const char* relation : {"was just like the ", "was the equal of the "})
-    if (clause.find(relation) != std::string::npos) return fact.other = word_after(clause, relation), fact;
-  for (const char* relation : {"was nothing like the ", "was the opposite of the "})
-    if (clause.find(relation) != std::string::npos) {
-      fact.other = word_after(clause, relation);
-      fact.turned = !fact.turned;
-      return fact;
-    }
+int verdict_of(const std::string& clause) {
+  if (count_of(clause, {"nobody tried the ", "there was no ", " never came"}) > 0) return 2;
+  const bool turned = count_of(clause, {"it is false that", "everybody denies that", "wrongly said that",
+                                        "was wrong to say that", "and then took that back", "and no longer thinks so",
+                                        "was not ", "was hardly ", "did not taste "}) %
+                          2 ==
+                      1;
   std::istringstream words(clause);
-  for (std::string word; words >> word;)
-    if (kGoodWords.contains(word) || kBadWords.contains(word)) fact.verdict = kGoodWords.contains(word) ? 0 : 1;
-  REQUIRE(fact.verdict < 2);
-  if (fact.turned) fact.verdict = 1 - fact.verdict;
-  return fact;
+  for (std::string word; words >> word;) {
+    if (kGoodWords.contains(word)) return turned ? 1 : 0;
+    if (kBadWords.contains(word)) return turned ? 0 : 1;
+  }
+  FAIL("no verdict in ", clause);
+  return -1;
 }
 
 // Derives the label from the text alone.
 int solve(const std::string& text) {
-  const std::size_t mark = text.find('?');
-  std::string asked = lower(text.substr(0, mark));
-  asked = asked.substr(asked.find_last_of(' ') + 1);
-  std::map<std::string, Fact> facts;
-  for (std::size_t begin = mark + 2; begin < text.size();) {
-    const std::size_t end = text.find('.', begin);
-    const Fact fact = read_clause(lower(text.substr(begin, end - begin)));
-    CHECK_MESSAGE(!facts.contains(fact.dish), "two clauses about ", fact.dish);
-    facts[fact.dish] = fact;
-    begin = end + 2;
+  const std::string whole = lower(text.substr(0, text.size() - 1));
+  std::string main;
+  for (std::size_t begin = 0; begin != std::string::npos;) {
+    const std::size_t comma = whole.find(", ", begin);
+    const std::string clause = whole.substr(begin, comma - begin);
+    const bool conceded = count_of(clause, {"although ", "even though "}) > 0;
+    const bool outweighs = clause.starts_with("but ") || clause.starts_with("yet ");
+    if (outweighs || (!conceded && main.empty())) main = clause;
+    begin = comma == std::string::npos ? comma : comma + 2;
   }
-  bool turned = false;
-  while (true) {
-    REQUIRE(facts.contains(asked));
-    const Fact& fact = facts[asked];
-    if (fact.other.empty()) return fact.verdict == 2 ? 2 : turned ? 1 - fact.verdict : fact.verdict;
-    turned = turned != fact.turned;
-    asked = fact.other;
-  }
+  return verdict_of(main);
 }
 
 SentenceOptions options_of(Split split, std::int64_t samples, std::vector<int> difficulties = {1, 2, 3, 4, 5}) {
@@ -120,7 +87,7 @@ TEST_CASE("the labels follow from the texts") {
       }
 }
 
-TEST_CASE("one word decides the easy texts, none the hard ones") {
+TEST_CASE("one word decides the easiest texts and no others") {
   // The guess of a reader who counts words of praise and blame.
   std::map<int, double> right, count;
   for (const Sample& sample : sentence_samples(options_of(Split::train, 3000))) {
@@ -129,7 +96,7 @@ TEST_CASE("one word decides the easy texts, none the hard ones") {
     int balance = 0;
     std::istringstream words(lower(text.text));
     for (std::string word; words >> word;) {
-      if (word.ends_with('.')) word.pop_back();
+      if (word.ends_with('.') || word.ends_with(',')) word.pop_back();
       balance += kGoodWords.contains(word) ? 1 : kBadWords.contains(word) ? -1 : 0;
     }
     const int difficulty = sample.group.back() - '0';
@@ -137,7 +104,7 @@ TEST_CASE("one word decides the easy texts, none the hard ones") {
     count[difficulty] += 1;
   }
   CHECK(right[1] == count[1]);
-  for (const int difficulty : {3, 4, 5}) CHECK(right[difficulty] / count[difficulty] < 0.65);
+  for (const int difficulty : {2, 3, 4, 5}) CHECK(right[difficulty] / count[difficulty] < 0.65);
 }
 
 TEST_CASE("groups and classes have equal shares, and no text is in two splits") {
@@ -168,8 +135,8 @@ TEST_CASE("texts can be drawn alone and do not change") {
   const auto first = sentence_samples(options), second = sentence_samples(options);
   CHECK(text_of(first[17]).text == text_of(second[17]).text);
   // Part of the task's definition: results of different versions must stay comparable.
-  CHECK(text_of(first[0]).text == "What about the steak? Last week the steak tasted perfect.");
-  CHECK(text_of(first[5]).text == "And the waffle? In spring the waffle was burnt.");
+  CHECK(text_of(first[0]).text == "On Monday Noah wrote that the coffee tasted wonderful.");
+  CHECK(text_of(first[5]).text == "Hugo said that the stew was stale.");
 }
 
 TEST_CASE("the tokenizer knows every word") {

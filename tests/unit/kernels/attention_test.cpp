@@ -162,7 +162,7 @@ TEST_CASE("scores far apart neither overflow nor vanish") {
       value[0] = static_cast<float>(p);
       cache.write(0, 0, p, key.data(), value.data());
     }
-    AttentionRows rows{query.data(), 16, out.data(), 16, 1, 1, 399, 0, 0, 1.0f};
+    AttentionRows rows{query.data(), 16, out.data(), 16, 1, 1, 399, 0, 1.0f};
     run(cache, 0, 0, rows);
     CHECK(out[0] == 333);
   });

@@ -72,8 +72,8 @@ TEST_CASE("what was trained answers as the module does, for every kind of head")
       module.load(written);
 
       const auto tokenizer = Tokenizer::load(setup.options.output);
-      const std::vector<std::int32_t> first = tokenizer->encode("How was the soup? The soup was bland.", true),
-                                      second = tokenizer->encode("And the tea? Nobody tried the tea last week.", true);
+      const std::vector<std::int32_t> first = tokenizer->encode("On Monday the soup was bland.", true),
+                                      second = tokenizer->encode("Last week Tom said that nobody tried the tea.", true);
       const auto batches = cut_class_batches({{first, 0, ""}, {second, 1, ""}}, 1000);
       REQUIRE(batches.size() == 1);
       const c10::NoGradGuard no_grad;
