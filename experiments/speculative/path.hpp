@@ -5,8 +5,8 @@
 #include <string>
 
 #include "data/tokenizer.hpp"
-#include "experiments/speculative/calibration.hpp"
 #include "experiments/modelled_energy.hpp"
+#include "experiments/speculative/calibration.hpp"
 #include "experiments/speculative/options.hpp"
 #include "measure/contract.hpp"
 

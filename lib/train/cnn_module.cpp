@@ -111,7 +111,8 @@ class CnnModule : public Backbone {
  private:
   std::string exported_name(const std::string& name) const {
     const std::string prefix = "classifier.";
-    if (config_.family == CnnFamily::resnet && name.rfind(prefix, 0) == 0) return "linear." + name.substr(prefix.size());
+    if (config_.family == CnnFamily::resnet && name.rfind(prefix, 0) == 0)
+      return "linear." + name.substr(prefix.size());
     return name;
   }
 
@@ -144,8 +145,9 @@ class CnnModule : public Backbone {
     ConvNorm layer;
     layer.stride = shape.stride;
     layer.padding = shape.padding;
-    layer.weight = parameter(conv + ".weight", normal({shape.out_channels, shape.in_channels, shape.kernel, shape.kernel},
-                                                      std::sqrt(2 / fan_out)));
+    layer.weight =
+        parameter(conv + ".weight",
+                  normal({shape.out_channels, shape.in_channels, shape.kernel, shape.kernel}, std::sqrt(2 / fan_out)));
     layer.gain = parameter(norm + ".weight", at::ones({shape.out_channels}));
     layer.offset = parameter(norm + ".bias", at::zeros({shape.out_channels}));
     layer.mean = buffer(norm + ".running_mean", at::zeros({shape.out_channels}));
@@ -159,8 +161,7 @@ class CnnModule : public Backbone {
   }
 
   void add_classifier(std::int64_t features) {
-    parameter("classifier.weight",
-              normal({config_.classes, features}, 1 / std::sqrt(static_cast<double>(features))));
+    parameter("classifier.weight", normal({config_.classes, features}, 1 / std::sqrt(static_cast<double>(features))));
     parameter("classifier.bias", at::zeros({config_.classes}));
   }
 
@@ -190,8 +191,7 @@ class CnnModule : public Backbone {
         second.convolution = conv_norm({width, width, 3, 1, 1}, block + ".conv2", block + ".bn2");
         second.shortcut_stride = stride;
         if ((stride != 1 || channels != width) && !config_.padded_shortcut)
-          second.projection =
-              conv_norm({channels, width, 1, stride, 0}, block + ".shortcut.0", block + ".shortcut.1");
+          second.projection = conv_norm({channels, width, 1, stride, 0}, block + ".shortcut.0", block + ".shortcut.1");
         add(std::move(first), block + ".conv1");
         add(std::move(second), block);
         channels = width;
@@ -223,8 +223,8 @@ class CnnModule : public Backbone {
     if (step.shortcut_stride == 1 && entry.size(1) == step.channels) return entry;
     // Option A: every stride-th pixel, zero channels on both sides.
     const std::int64_t extra = step.channels - entry.size(1), before = extra / 2;
-    const at::Tensor thin = entry.slice(2, 0, entry.size(2), step.shortcut_stride)
-                                .slice(3, 0, entry.size(3), step.shortcut_stride);
+    const at::Tensor thin =
+        entry.slice(2, 0, entry.size(2), step.shortcut_stride).slice(3, 0, entry.size(3), step.shortcut_stride);
     return at::constant_pad_nd(thin, {0, 0, 0, 0, before, extra - before});
   }
 

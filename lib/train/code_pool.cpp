@@ -55,8 +55,7 @@ class CodePool : public torch::autograd::Function<CodePool> {
       kernels.add_codes(values + at, region.right - region.left, words, 1, 0, scratch.data(), out + bin * words);
     });
     for (std::int64_t bin = 0; bin < scores.size(0) * kSide * kSide; ++bin)
-      kernels.scale(out + bin * words, words,
-                    region_of(bin % (kSide * kSide), scores.size(1), scores.size(2)).share());
+      kernels.scale(out + bin * words, words, region_of(bin % (kSide * kSide), scores.size(1), scores.size(2)).share());
     return pooled;
   }
 

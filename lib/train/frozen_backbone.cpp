@@ -12,10 +12,7 @@ namespace {
 class Frozen : public Backbone {
  public:
   explicit Frozen(const std::string& name)
-      : name_(name),
-        folder_(ModelFolder::open(resolve_path(name))),
-        network_(Cnn::load(folder_)),
-        session_(network_) {
+      : name_(name), folder_(ModelFolder::open(resolve_path(name))), network_(Cnn::load(folder_)), session_(network_) {
     for (const CnnUnit& unit : network_->units()) units_.push_back({unit.name, unit.channels, unit.ends_block});
   }
 

@@ -30,8 +30,7 @@ class TrainingImages {
   std::string describe() const;
 
  private:
-  static void copy(const LabelledImages& images, std::size_t index, bool mirrored, ImageBatch& batch,
-                   std::int64_t row);
+  static void copy(const LabelledImages& images, std::size_t index, bool mirrored, ImageBatch& batch, std::int64_t row);
 
   ImageSourceOptions options_;
   LabelledImages files_, held_out_;

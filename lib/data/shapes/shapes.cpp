@@ -140,8 +140,7 @@ void draw_occlusion(Canvas& canvas, const Knobs& knobs, const Colour& colour, Ra
   const double half_width = 0.5 * knobs.radius * knobs.hidden * random.uniform();
   const double angle = std::numbers::pi * random.uniform(), offset = 0.7 * knobs.radius * spread(random);
   const double across_x = std::cos(angle), across_y = std::sin(angle);
-  canvas.cover(colour,
-               [&](double x, double y) { return std::abs(x * across_x + y * across_y - offset) - half_width; });
+  canvas.cover(colour, [&](double x, double y) { return std::abs(x * across_x + y * across_y - offset) - half_width; });
 }
 
 int draw_difficulty(const std::vector<double>& mix, RandomStream& random) {

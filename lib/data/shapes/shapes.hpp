@@ -1,5 +1,5 @@
-// The procedural image task: a shape on a background, from plain to small, faint, cluttered, half hidden and between two
-// classes, in disjoint splits.
+// The procedural image task: a shape on a background, from plain to small, faint, cluttered, half hidden and between
+// two classes, in disjoint splits.
 #pragma once
 
 #include <cstdint>

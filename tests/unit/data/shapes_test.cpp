@@ -63,7 +63,8 @@ TEST_CASE("shapes: difficulties come in the shares of the mix and mean what they
 }
 
 TEST_CASE("shapes: the plain image of each class shows its own outline") {
-  // On an even background the pixel under the middle of a disk has another colour than the corner, and a ring's has not.
+  // On an even background the pixel under the middle of a disk has another colour than the corner, and a ring's has
+  // not.
   const LabelledImages images = draw_shapes(only(1), 0, 200);
   const auto distance = [&](std::size_t i, std::size_t at) {
     double sum = 0;

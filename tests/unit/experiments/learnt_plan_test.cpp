@@ -176,7 +176,7 @@ TEST_CASE("along a learnt plan inputs cost what the plan says, and less than whe
   CHECK(every == doctest::Approx((700 + 70 + 1000 + 100 + 1100 + 110) / 3.0));
   // At 6 and 9 only: 1, 2 and 3 tests.
   CHECK(placed == doctest::Approx((700 + 10 + 1000 + 20 + 1100 + 30) / 3.0));
-  // No better exits are there. The scores at exits 0 to 5 tell the inputs apart, but say the same again and again: taken
-  // for a Markov chain they seem worth several tests.
+  // No better exits are there. The scores at exits 0 to 5 tell the inputs apart, but say the same again and again:
+  // taken for a Markov chain they seem worth several tests.
   CHECK(learnt == doctest::Approx(placed));
 }

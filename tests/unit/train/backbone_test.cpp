@@ -17,13 +17,13 @@ using namespace dynexec;
 namespace {
 
 nlohmann::json resnet(const std::string& shortcut) {
-  return {{"model_type", "resnet"}, {"depths", {1, 2}},  {"widths", {8, 12}}, {"stem", "cifar"},
-          {"shortcut", shortcut},   {"num_classes", 10}, {"image_size", 16},  {"mean", {0.4, 0.5, 0.6}},
-          {"std", {0.3, 0.4, 0.5}}};
+  return {{"model_type", "resnet"}, {"depths", {1, 2}},        {"widths", {8, 12}},
+          {"stem", "cifar"},        {"shortcut", shortcut},    {"num_classes", 10},
+          {"image_size", 16},       {"mean", {0.4, 0.5, 0.6}}, {"std", {0.3, 0.4, 0.5}}};
 }
 nlohmann::json vgg() {
-  return {{"model_type", "vgg"},      {"layers", {8, 8, 0, 16, 0, 16, 0}}, {"num_classes", 10}, {"image_size", 16},
-          {"mean", {0.5, 0.5, 0.5}}, {"std", {0.5, 0.5, 0.5}}};
+  return {{"model_type", "vgg"}, {"layers", {8, 8, 0, 16, 0, 16, 0}}, {"num_classes", 10},
+          {"image_size", 16},    {"mean", {0.5, 0.5, 0.5}},           {"std", {0.5, 0.5, 0.5}}};
 }
 
 ExitTrainOptions options_for(const nlohmann::json& network, const std::filesystem::path& folder) {
@@ -79,8 +79,8 @@ TEST_CASE("a network trained with its heads: what is written runs as it was trai
     const CnnFolder folder("joint");
     const ExitTrainOptions options = options_for(network, folder.path());
     std::vector<double> losses;
-    const ExitTrainReport report =
-        train_exits(options, [&](const ExitTrainProgress& progress) { losses.push_back(progress.loss); }, nullptr);
+    const ExitTrainReport report = train_exits(
+        options, [&](const ExitTrainProgress& progress) { losses.push_back(progress.loss); }, nullptr);
     CHECK(losses.back() < 0.95 * losses.front());
     CHECK(report.full_accuracy > 0.15);
 
@@ -121,8 +121,9 @@ TEST_CASE("training of network and heads that was interrupted ends with the same
   first.start = second.start = 0.5;  // the heads join between the two parts
   train_exits(first, nullptr, nullptr);
   int steps = 0;
-  CHECK_THROWS_AS(
-      train_exits(second, [&](const ExitTrainProgress&) { ++steps; }, [&] { return steps == 4; }), Error);
+  CHECK_THROWS_AS(train_exits(
+                      second, [&](const ExitTrainProgress&) { ++steps; }, [&] { return steps == 4; }),
+                  Error);
   CHECK(train_exits(second, nullptr, nullptr).resumed_from == 4);
   const auto bytes = [](const ExitTrainOptions& options) {
     std::ifstream file(std::filesystem::path(options.output) / "model.safetensors", std::ios::binary);
@@ -141,7 +142,8 @@ TEST_CASE("running statistics follow the images and evaluation uses them") {
   const at::Tensor after = network->forward(images, {}, false, true).logits;
   CHECK(largest_difference(before, after) > 1e-3);
   // Statistics of many passes over one batch are that batch's own.
-  CHECK(largest_difference(after, network->forward(images, {}, true, true).logits) < 0.1 * after.abs().max().item<double>());
+  CHECK(largest_difference(after, network->forward(images, {}, true, true).logits) <
+        0.1 * after.abs().max().item<double>());
 }
 
 TEST_CASE("a network with hidden fully connected layers is not trained") {
