@@ -7,6 +7,7 @@
 #include "cli/commands.hpp"
 #include "data/tokenizer.hpp"
 #include "models/decoder.hpp"
+#include "models/encoder.hpp"
 #include "models/exit_heads.hpp"
 
 namespace dynexec::cli {
@@ -49,9 +50,40 @@ Json describe_network(const std::filesystem::path& path, const ModelFolder& fold
           {"sha256", folder.sha256()}};
 }
 
+void add_tokenizer(Json& json, const std::filesystem::path& path) {
+  if (std::filesystem::exists(path / "tokenizer.json"))
+    json["tokenizer_vocab"] = Tokenizer::load(path)->vocab_size();
+  else
+    json["tokenizer_vocab"] = nullptr;
+}
+
+Json describe_encoder(const std::filesystem::path& path, const ModelFolder& folder) {
+  const auto encoder = Encoder::load(folder);
+  const EncoderConfig& config = encoder->config();
+  Json exits = Json::array();
+  for (const EncoderExit& exit : load_encoder_exits(folder, config)) exits.push_back(exit.layer);
+  Json json{{"model", path.string()},
+            {"family", config.family},
+            {"parameters", encoder->parameters()},
+            {"layers", config.layers},
+            {"hidden", config.hidden},
+            {"heads", config.heads},
+            {"intermediate", config.intermediate},
+            {"vocab", config.vocab},
+            {"max_positions", config.max_positions},
+            {"classes", config.classes},
+            {"class_names", config.class_names},
+            {"exits", exits},
+            {"tensors", folder.tensor_names().size()},
+            {"sha256", folder.sha256()}};
+  add_tokenizer(json, path);
+  return json;
+}
+
 Json describe_model(const std::filesystem::path& path) {
   const ModelFolder folder = ModelFolder::open(path);
   if (is_cnn_config(folder.config())) return describe_network(path, folder);
+  if (is_encoder_config(folder.config())) return describe_encoder(path, folder);
   // Loading checks every tensor's presence and shape, not the header alone.
   const auto decoder = Decoder::load(folder);
   const DecoderConfig& config = decoder->config();
@@ -71,10 +103,7 @@ Json describe_model(const std::filesystem::path& path) {
             {"weight_mb_per_token", decoder->weight_bytes() / 1e6},
             {"tensors", folder.tensor_names().size()},
             {"sha256", folder.sha256()}};
-  if (std::filesystem::exists(path / "tokenizer.json"))
-    json["tokenizer_vocab"] = Tokenizer::load(path)->vocab_size();
-  else
-    json["tokenizer_vocab"] = nullptr;
+  add_tokenizer(json, path);
   return json;
 }
 

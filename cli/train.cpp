@@ -8,6 +8,7 @@
 #include "base/resource_path.hpp"
 #include "cli/commands.hpp"
 #include "config/node.hpp"
+#include "train/encoder_trainer.hpp"
 #include "train/exit_trainer.hpp"
 #include "train/trainer.hpp"
 
@@ -63,7 +64,8 @@ int run(const Config& config, const TrainArgs& args, Fit fit) {
 int train_command(const TrainArgs& args) {
   const std::string path = resolve_path(args.config).string();
   const Config config = Config::load(path, args.overrides);
-  if (config.root().get_choice("kind", "language_model", {"language_model", "exits"}) == "exits") {
+  const std::string kind = config.root().get_choice("kind", "language_model", {"language_model", "exits", "encoder"});
+  if (kind == "exits") {
     const ExitTrainOptions options = read_exit_train_options(config.root(), args.config);
     return run(config, args, [&](StepBar& bar) {
       const auto show = [&](const ExitTrainProgress& progress) {
@@ -71,6 +73,17 @@ int train_command(const TrainArgs& args) {
                  fmt::format("loss {:.4f}, {:.0f} images/s", progress.loss, progress.images_per_second));
       };
       return train_exits(options, show, interrupted).output;
+    });
+  }
+  if (kind == "encoder") {
+    const EncoderTrainOptions options = read_encoder_train_options(config.root(), args.config);
+    return run(config, args, [&](StepBar& bar) {
+      const auto show = [&](const EncoderTrainProgress& progress) {
+        bar.show(progress.step, progress.steps,
+                 fmt::format("loss {:.4f}, accuracy {:.3f}, {:.0f} tokens/s", progress.loss, progress.accuracy,
+                             progress.tokens_per_second));
+      };
+      return train_encoder(options, show, interrupted).output;
     });
   }
   const TrainOptions options = read_train_options(config.root(), args.config);

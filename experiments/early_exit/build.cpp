@@ -1,12 +1,9 @@
 // Builds the experiment "early_exit" from its config.
 #include <chrono>
 
-#include "base/error.hpp"
-#include "base/resource_path.hpp"
+#include "experiments/early_exit/networks.hpp"
 #include "experiments/early_exit/path.hpp"
-#include "experiments/image_task.hpp"
 #include "kernels/thread_pool.hpp"
-#include "weights/model_folder.hpp"
 
 namespace dynexec::early_exit {
 namespace {
@@ -32,32 +29,18 @@ void check_exits(const PathOptions& path, std::size_t exits) {
 
 Experiment build(const Node& root) {
   const Options options = read_options(root);
-  const ImageTasks tasks = read_image_tasks(root);
-  const ModelFolder folder = ModelFolder::open(resolve_path(options.network));
-  const std::shared_ptr<const Cnn> network = Cnn::load(folder);
-  const CnnConfig& config = network->config();
-  if (config.in_channels != tasks.channels || config.image_size != tasks.size)
-    root.at("task").at("files").fail(
-        "holds images of another size than the network takes",
-        "use images of " + std::to_string(config.image_size) + " x " + std::to_string(config.image_size));
-  std::vector<ExitPoint> exits = load_exit_heads(folder, *network);
-  if (exits.empty())
-    throw Error(ErrorKind::model, "the network has no exit heads", (folder.path() / "config.json").string(),
-                "train some: dynexec train with kind: exits");
-
+  LoadedNetwork loaded = load_network(root, options.network);
   auto shared = std::make_shared<Shared>();
-  shared->network = std::make_unique<MultiExitCnn>(network, std::move(exits));
+  shared->network = std::move(loaded.network);
   shared->calibration_ms = options.calibration_ms;
   shared->paths = options.paths;
-  for (std::size_t i = 0; i < tasks.calibration->size(); ++i)
-    shared->calibration.push_back(tasks.calibration->sample(i).input);
+  for (std::size_t i = 0; i < loaded.calibration->size(); ++i)
+    shared->calibration.push_back(loaded.calibration->sample(i).input);
 
   Experiment experiment;
-  experiment.task = tasks.test;
+  experiment.task = loaded.test;
   experiment.set_threads = set_compute_threads;
-  experiment.provenance.push_back(
-      {.role = "network", .path = options.network, .sha256 = folder.sha256(), .parameters = network->parameters()});
-  experiment.provenance.insert(experiment.provenance.end(), tasks.provenance.begin(), tasks.provenance.end());
+  experiment.provenance = loaded.provenance;
   experiment.probe_threads = [shared](int threads) {
     set_compute_threads(threads);
     const auto start = std::chrono::steady_clock::now();

@@ -77,7 +77,7 @@ class ExitPath : public Path {
       leaving_.tested.assign(1, exit);
       leaving_.label = exit_signals(network.logits(exit)).label;
     }
-    outcome.output = ImageOutput{.label = leaving_.label};
+    outcome.output = ClassOutput{.label = leaving_.label};
     outcome.cost = network.cost();
     std::vector<Outcome> outcomes;
     outcomes.push_back(std::move(outcome));

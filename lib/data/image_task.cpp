@@ -31,7 +31,7 @@ Sample ImageTask::sample(std::size_t index) const {
 
 std::vector<Score> ImageTask::score(const Sample& sample, const Outcome& outcome) const {
   const auto& wanted = std::any_cast<const ImageInput&>(sample.input);
-  const auto& found = std::any_cast<const ImageOutput&>(outcome.output);
+  const auto& found = std::any_cast<const ClassOutput&>(outcome.output);
   return {{"accuracy", wanted.label == found.label ? 1.0 : 0.0}};
 }
 

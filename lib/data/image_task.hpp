@@ -16,10 +16,6 @@ struct ImageInput {
   int label = -1;
 };
 
-struct ImageOutput {
-  int label = -1;
-};
-
 class ImageTask : public Task {
  public:
   // Images [first, first + samples) of `images`; samples 0: all behind `first`. group_names: what the label columns

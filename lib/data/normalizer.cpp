@@ -143,6 +143,80 @@ class StripAccents : public Normalizer {
   }
 };
 
+// BERT's cleaning: no control characters, every blank a space.
+class CleanText : public Normalizer {
+ public:
+  void apply(std::string& text, bool& at_start) const override {
+    std::string result;
+    result.reserve(text.size());
+    for (std::size_t at = 0; at < text.size();) {
+      const CodePoint c = decode_utf8(text, at);
+      if (is_dropped(c.value)) {
+        if (at == 0) at_start = false;
+      } else if (is_white_space(c.value)) {
+        result += ' ';
+      } else {
+        result.append(text, at, c.bytes);
+      }
+      at += c.bytes;
+    }
+    text = std::move(result);
+  }
+
+ private:
+  static bool is_dropped(char32_t c) {
+    if (c == 0xfffd) return true;
+    if (c == '\t' || c == '\n' || c == '\r') return false;
+    return is_control(c);
+  }
+};
+
+// Spaces around ideographs, which BERT reads one by one.
+class SpacedIdeographs : public Normalizer {
+ public:
+  void apply(std::string& text, bool&) const override {
+    std::string result;
+    result.reserve(text.size());
+    for (std::size_t at = 0; at < text.size();) {
+      const CodePoint c = decode_utf8(text, at);
+      const bool apart = is_ideograph(c.value);
+      if (apart) result += ' ';
+      result.append(text, at, c.bytes);
+      if (apart) result += ' ';
+      at += c.bytes;
+    }
+    text = std::move(result);
+  }
+
+ private:
+  // The blocks that the reference library tests.
+  static bool is_ideograph(char32_t c) {
+    constexpr char32_t kBlocks[][2] = {{0x4e00, 0x9fff},   {0x3400, 0x4dbf},   {0x20000, 0x2a6df}, {0x2a700, 0x2b73f},
+                                       {0x2b740, 0x2b81f}, {0x2b920, 0x2ceaf}, {0xf900, 0xfaff},   {0x2f800, 0x2fa1f}};
+    for (const auto& [first, last] : kBlocks)
+      if (c >= first && c <= last) return true;
+    return false;
+  }
+};
+
+class StripNonspacingMarks : public Normalizer {
+ public:
+  void apply(std::string& text, bool& at_start) const override {
+    std::string result;
+    result.reserve(text.size());
+    for (std::size_t at = 0; at < text.size();) {
+      const CodePoint c = decode_utf8(text, at);
+      if (!is_nonspacing_mark(c.value)) {
+        result.append(text, at, c.bytes);
+      } else if (at == 0) {
+        at_start = false;
+      }
+      at += c.bytes;
+    }
+    text = std::move(result);
+  }
+};
+
 class BytesToCharacters : public Normalizer {
  public:
   void apply(std::string& text, bool&) const override {
@@ -163,6 +237,19 @@ class NormalizerSequence : public Normalizer {
   std::vector<std::unique_ptr<const Normalizer>> members_;
 };
 
+std::unique_ptr<const Normalizer> bert_normalizer(const TokenizerPart& part) {
+  const bool lower = part.flag_or("lowercase", true);
+  std::vector<std::unique_ptr<const Normalizer>> members;
+  if (part.flag_or("clean_text", true)) members.push_back(std::make_unique<CleanText>());
+  if (part.flag_or("handle_chinese_chars", true)) members.push_back(std::make_unique<SpacedIdeographs>());
+  if (part.flag_or("strip_accents", lower)) {
+    members.push_back(std::make_unique<NormalForm>(false, false));
+    members.push_back(std::make_unique<StripNonspacingMarks>());
+  }
+  if (lower) members.push_back(std::make_unique<Lowercase>());
+  return std::make_unique<NormalizerSequence>(std::move(members));
+}
+
 }  // namespace
 
 std::unique_ptr<const Normalizer> make_normalizer(const TokenizerPart& untyped) {
@@ -179,6 +266,7 @@ std::unique_ptr<const Normalizer> make_normalizer(const TokenizerPart& untyped) 
     return std::make_unique<Strip>(part.flag_or("strip_left", true), part.flag_or("strip_right", true));
   if (type == "StripAccents") return std::make_unique<StripAccents>();
   if (type == "ByteLevel") return std::make_unique<BytesToCharacters>();
+  if (type == "BertNormalizer") return bert_normalizer(part);
   if (type == "Sequence") {
     std::vector<std::unique_ptr<const Normalizer>> members;
     for (const TokenizerPart& member : part.members("normalizers")) members.push_back(make_normalizer(member));

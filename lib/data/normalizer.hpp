@@ -15,8 +15,8 @@ class Normalizer {
   virtual void apply(std::string& text, bool& at_start) const = 0;
 };
 
-// Prepend, Replace, NFC, NFD, NFKC, NFKD, Lowercase, Strip, StripAccents, ByteLevel, Sequence; Error(model)
-// naming any other.
+// Prepend, Replace, NFC, NFD, NFKC, NFKD, Lowercase, Strip, StripAccents, ByteLevel, BertNormalizer, Sequence;
+// Error(model) naming any other.
 std::unique_ptr<const Normalizer> make_normalizer(const TokenizerPart& part);
 
 }  // namespace dynexec

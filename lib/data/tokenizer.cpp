@@ -178,4 +178,10 @@ std::shared_ptr<const Tokenizer> Tokenizer::load(const std::filesystem::path& fo
   return parse(document, path.string());
 }
 
+void shorten(std::vector<std::int32_t>& ids, std::size_t most) {
+  if (ids.size() <= most) return;
+  ids[most - 1] = ids.back();
+  ids.resize(most);
+}
+
 }  // namespace dynexec

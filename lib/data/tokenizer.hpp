@@ -1,5 +1,5 @@
-// Tokenizers of the Hugging Face tokenizer.json layout: byte-level BPE and SentencePiece-style BPE with byte
-// fallback.
+// Tokenizers of the Hugging Face tokenizer.json layout: byte-level BPE, SentencePiece-style BPE with byte fallback,
+// WordPiece and whole words.
 #pragma once
 
 #include <cstdint>
@@ -29,5 +29,8 @@ class Tokenizer {
   virtual std::int32_t vocab_size() const = 0;                      // largest id + 1
   virtual std::int32_t token_id(std::string_view token) const = 0;  // -1 when unknown
 };
+
+// Keeps at most `most` ids: the last one, which ends a text, stays the last. most > 0.
+void shorten(std::vector<std::int32_t>& ids, std::size_t most);
 
 }  // namespace dynexec

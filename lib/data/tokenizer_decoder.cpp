@@ -156,6 +156,33 @@ class SuffixDecoder : public TokenDecoder {
   TextPattern suffix_;
 };
 
+// WordPiece: the prefix marks a token that continues a word.
+class WordPieceDecoder : public TokenDecoder {
+ public:
+  WordPieceDecoder(std::string prefix, bool cleanup) : prefix_(std::move(prefix)), cleanup_(cleanup) {
+    // Blanks that no writer sets, token by token as the reference library does it.
+    for (const auto& [from, to] : kTidied) tidied_.emplace_back(TextPattern::literal(from), to);
+  }
+
+  void apply(std::vector<std::string>& tokens) const override {
+    bool first = true;
+    for (std::string& token : tokens) {
+      if (!first) token = token.starts_with(prefix_) ? token.substr(prefix_.size()) : " " + token;
+      first = false;
+      if (!cleanup_) continue;
+      for (const auto& [from, to] : tidied_) token = from.replace(token, to);
+    }
+  }
+
+ private:
+  static constexpr std::pair<const char*, const char*> kTidied[] = {
+      {" .", "."},   {" ?", "?"},           {" !", "!"},   {" ,", ","},     {" ' ", "'"},   {" n't", "n't"},
+      {" 'm", "'m"}, {" do not", " don't"}, {" 's", "'s"}, {" 've", "'ve"}, {" 're", "'re"}};
+  std::string prefix_;
+  bool cleanup_;
+  std::vector<std::pair<TextPattern, std::string>> tidied_;
+};
+
 class DecoderSequence : public TokenDecoder {
  public:
   explicit DecoderSequence(std::vector<std::unique_ptr<const TokenDecoder>> members) : members_(std::move(members)) {}
@@ -192,6 +219,11 @@ std::unique_ptr<const TokenDecoder> make_token_decoder(const TokenizerPart& unty
     const std::string suffix = part.text_or("suffix", "</w>");
     if (suffix.empty()) part.fail("has an empty 'suffix'");
     return std::make_unique<SuffixDecoder>(suffix);
+  }
+  if (type == "WordPiece") {
+    const std::string prefix = part.text_or("prefix", "##");
+    if (prefix.empty()) part.fail("has an empty 'prefix'");
+    return std::make_unique<WordPieceDecoder>(prefix, part.flag_or("cleanup", true));
   }
   if (type == "Sequence") {
     std::vector<std::unique_ptr<const TokenDecoder>> members;

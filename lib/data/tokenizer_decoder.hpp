@@ -16,8 +16,8 @@ class TokenDecoder {
   virtual void apply(std::vector<std::string>& tokens) const = 0;
 };
 
-// ByteLevel, Replace, ByteFallback, Fuse, Strip, Metaspace, BPEDecoder, Sequence; Error(model) naming any
-// other.
+// ByteLevel, Replace, ByteFallback, Fuse, Strip, Metaspace, BPEDecoder, WordPiece, Sequence; Error(model)
+// naming any other.
 std::unique_ptr<const TokenDecoder> make_token_decoder(const TokenizerPart& part);
 
 }  // namespace dynexec

@@ -6,6 +6,7 @@
 
 #include "base/error.hpp"
 #include "data/bpe.hpp"
+#include "data/wordpiece.hpp"
 
 namespace dynexec {
 namespace {
@@ -66,6 +67,7 @@ std::unique_ptr<const TokenizerModel> make_tokenizer_model(const TokenizerPart& 
   if (bpe) return make_bpe_model(TokenizerPart(untyped.node(), untyped.what() + " BPE", untyped.where()));
   const TokenizerPart part = untyped.typed();
   if (part.type() == "WordLevel") return std::make_unique<WordLevel>(part);
+  if (part.type() == "WordPiece") return make_wordpiece_model(part);
   part.unsupported();
 }
 

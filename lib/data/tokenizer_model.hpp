@@ -50,7 +50,7 @@ class TokenizerModel {
   virtual const Vocabulary& vocabulary() const = 0;
 };
 
-// BPE and WordLevel; Error(model) naming any other.
+// BPE, WordPiece and WordLevel; Error(model) naming any other.
 std::unique_ptr<const TokenizerModel> make_tokenizer_model(const TokenizerPart& part);
 
 }  // namespace dynexec

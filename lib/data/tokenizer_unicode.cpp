@@ -117,6 +117,17 @@ bool is_accent(char32_t value) {
   return kind >= UTF8PROC_CATEGORY_MN && kind <= UTF8PROC_CATEGORY_ME && !is_late_for_normal_forms(value);
 }
 
+bool is_control(char32_t value) {
+  const utf8proc_category_t kind = category(value);
+  return (kind == UTF8PROC_CATEGORY_CC || kind == UTF8PROC_CATEGORY_CF || kind == UTF8PROC_CATEGORY_CO) &&
+         !is_late_control(value);
+}
+
+bool is_nonspacing_mark(char32_t value) {
+  if (value == 0x1734) return true;  // until Unicode 14
+  return category(value) == UTF8PROC_CATEGORY_MN && !is_late_nonspacing(value);
+}
+
 bool is_word(char32_t value) {
   if (value < 0x80) {
     return value == '_' || (value >= '0' && value <= '9') || (value >= 'a' && value <= 'z') ||

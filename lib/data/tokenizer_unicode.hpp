@@ -36,6 +36,9 @@ bool is_white_space(char32_t value);  // White_Space
 bool is_numeric(char32_t value);      // Nd, Nl, No
 bool is_punctuation(char32_t value);  // P* and the ASCII symbols, as the reference library knows them
 bool is_accent(char32_t value);       // M*, as the reference library knows them
-bool is_word(char32_t value);         // Alphabetic, M, Nd, Pc, Join_Control
+// Cc, Cf, Co and Mn, as the reference library's BERT normalizer knows them.
+bool is_control(char32_t value);
+bool is_nonspacing_mark(char32_t value);
+bool is_word(char32_t value);  // Alphabetic, M, Nd, Pc, Join_Control
 
 }  // namespace dynexec

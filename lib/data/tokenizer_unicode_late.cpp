@@ -35,6 +35,18 @@ constexpr std::array<CharacterRange, 12> kLatePunctuation{{{0x61d, 0x61d},
                                                            {0x16e97, 0x16fe2},
                                                            {0x1e95e, 0x1e95f}}};
 
+constexpr std::array<CharacterRange, 31> kLateNonspacing{
+    {{0x7fd, 0x7fd},     {0x898, 0x8e1},     {0x9fe, 0x9fe},     {0xafa, 0xaff},     {0xb55, 0xb55},
+     {0xc04, 0xc3c},     {0xd00, 0xd00},     {0xd3b, 0xd3c},     {0xd81, 0xd81},     {0xeba, 0xeba},
+     {0x180f, 0x1886},   {0x1abf, 0x1ace},   {0x1df6, 0x1dfb},   {0xa82c, 0xa82c},   {0xa8c5, 0xa8c5},
+     {0xa8ff, 0xa8ff},   {0xa9bd, 0xa9bd},   {0x10d24, 0x10f85}, {0x11070, 0x11074}, {0x110c2, 0x110c2},
+     {0x111c9, 0x111c9}, {0x111cf, 0x111cf}, {0x1123e, 0x1123e}, {0x1133b, 0x1133b}, {0x11438, 0x1145e},
+     {0x1182f, 0x11ef4}, {0x16f4f, 0x16f4f}, {0x16fe4, 0x16fe4}, {0x1cf00, 0x1cf46}, {0x1e000, 0x1e2ef},
+     {0x1e944, 0x1e94a}}};
+
+constexpr std::array<CharacterRange, 4> kLateControls{
+    {{0x890, 0x891}, {0x8e2, 0x8e2}, {0x110cd, 0x110cd}, {0x13430, 0x1343f}}};
+
 template <class Table>
 bool contains(const Table& table, char32_t value) {
   if (value < table.front().first) return false;
@@ -47,6 +59,14 @@ bool contains(const Table& table, char32_t value) {
 
 bool is_late_for_normal_forms(char32_t value) {
   return contains(kLateForNormalForms, value);
+}
+
+bool is_late_nonspacing(char32_t value) {
+  return contains(kLateNonspacing, value);
+}
+
+bool is_late_control(char32_t value) {
+  return contains(kLateControls, value);
 }
 
 bool is_late_punctuation(char32_t value) {

@@ -9,7 +9,9 @@ namespace dynexec {
 // count as accents.
 bool is_late_for_normal_forms(char32_t value);
 
-// Punctuation that Unicode 8 lacks.
+// Punctuation, nonspacing marks and control characters that Unicode 8 lacks.
 bool is_late_punctuation(char32_t value);
+bool is_late_nonspacing(char32_t value);
+bool is_late_control(char32_t value);
 
 }  // namespace dynexec

@@ -74,7 +74,9 @@ class Block {
   }
 
  private:
-  std::int64_t last_position(std::int64_t token) const { return request_.first + begin_ + token; }
+  std::int64_t last_position(std::int64_t token) const {
+    return request_.sees > 0 ? request_.sees - 1 : request_.first + begin_ + token;
+  }
   std::int64_t first_position(std::int64_t token) const {
     return request_.window > 0 ? std::max<std::int64_t>(0, last_position(token) - request_.window + 1) : 0;
   }

@@ -1,4 +1,4 @@
-// Causal attention over a preallocated cache, tile by tile with a running softmax: memory for a row does not
+// Attention over a preallocated cache, causal or not, tile by tile with a running softmax: memory for a row does not
 // grow with the context (Milakov & Gimelshein 2018; Rabe & Staats 2021).
 #pragma once
 
@@ -43,6 +43,7 @@ struct AttentionRows {
   std::int64_t first = 0;   // position of row 0
   std::int64_t window = 0;  // 0: all earlier positions; else the last `window` including its own
   float scale = 1;          // of the scores, usually 1 / sqrt(head_dim)
+  std::int64_t sees = 0;    // 0: causal; else every row sees the positions [0, sees), as in an encoder
 };
 
 // Floats of scratch memory that attend() needs for up to `heads` heads at a time.

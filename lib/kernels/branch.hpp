@@ -10,7 +10,7 @@ namespace dynexec {
 inline constexpr int kPanelWidth = 64;
 inline constexpr int kPanelStep = 16;
 
-enum class Activation { none, silu, gelu, gelu_tanh, relu };
+enum class Activation { none, silu, gelu, gelu_tanh, relu, tanh };
 
 // What happens to a finished tile [rows, width] of a product before it is stored.
 struct Epilogue {

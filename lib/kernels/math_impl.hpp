@@ -55,6 +55,21 @@ inline Vec erf(Vec x) {
   return select_less(broadcast(1.0f), absolute(x), far, near);
 }
 
+// tanh(x): x + x^3 P(x^2) for |x| < 0.625 (a Chebyshev fit, error below 1e-7 relative), 1 - 2 / (e^2|x| + 1) beyond.
+inline Vec tanh(Vec x) {
+  const Vec u = mul(x, x);
+  Vec p = broadcast(-0.00610494794f);
+  p = fma(p, u, broadcast(0.0210036412f));
+  p = fma(p, u, broadcast(-0.0538524974f));
+  p = fma(p, u, broadcast(0.133327823f));
+  p = fma(p, u, broadcast(-0.333333291f));
+  const Vec near = fma(mul(x, u), p, x);
+  const Vec e = exp(mul(absolute(x), broadcast(2.0f)));
+  const Vec size = sub(broadcast(1.0f), div(broadcast(2.0f), add(e, broadcast(1.0f))));
+  const Vec far = select_less(x, broadcast(0.0f), sub(broadcast(0.0f), size), size);
+  return select_less(absolute(x), broadcast(0.625f), near, far);
+}
+
 template <Activation A>
 inline Vec activate(Vec x) {
   if constexpr (A == Activation::silu) {
@@ -69,6 +84,8 @@ inline Vec activate(Vec x) {
     return divide_by_one_plus_exp(x, minus_2u);
   } else if constexpr (A == Activation::relu) {
     return max(broadcast(0.0f), x);
+  } else if constexpr (A == Activation::tanh) {
+    return tanh(x);
   } else {
     return x;
   }

@@ -186,6 +186,8 @@ void finish(const float* tile, int rows, int width, const Epilogue& epilogue, fl
       return finish_as<Activation::gelu_tanh>(tile, rows, width, epilogue, y, ldy, columns);
     case Activation::relu:
       return finish_as<Activation::relu>(tile, rows, width, epilogue, y, ldy, columns);
+    case Activation::tanh:
+      return finish_as<Activation::tanh>(tile, rows, width, epilogue, y, ldy, columns);
   }
 }
 

@@ -50,6 +50,10 @@ struct TextOutput {
   std::vector<float> top_gap;        // top-1 minus top-2 target logit at each token; empty when not tracked
 };
 
+struct ClassOutput {
+  int label = -1;
+};
+
 // What a sample would have taken on the machine of a hardware profile. Never measured; < 0: no figure.
 struct Modelled {
   std::string profile;  // empty: no profile

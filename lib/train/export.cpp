@@ -46,11 +46,13 @@ nlohmann::json tokenizer_config(const LlamaShape& shape) {
           {"model_max_length", shape.max_positions}};
 }
 
-void write_weights(const std::filesystem::path& path, const LlamaModule& module) {
+}  // namespace
+
+void write_half_weights(const std::filesystem::path& path, const NamedTensors& tensors) {
   const c10::NoGradGuard no_grad;
   NamedTensors halves;
   std::vector<TensorView> views;
-  for (const auto& [name, tensor] : module.exported()) {
+  for (const auto& [name, tensor] : tensors) {
     at::Tensor half = tensor.detach().to(at::kHalf).contiguous();
     if (!at::isfinite(half).all().item<bool>()) {
       throw Error(ErrorKind::model, "a weight does not fit into fp16", name, "train with a smaller learning rate");
@@ -64,8 +66,6 @@ void write_weights(const std::filesystem::path& path, const LlamaModule& module)
   write_safetensors(path, views, {{"format", "pt"}});
 }
 
-}  // namespace
-
 void export_model(const std::filesystem::path& folder, const LlamaModule& module, const nlohmann::json& tokenizer,
                   const TrainOptions& options, const TrainFigures& figures) {
   require_writable_folder(folder.string());
@@ -78,7 +78,7 @@ void export_model(const std::filesystem::path& folder, const LlamaModule& module
              {{"bos_token_id", kBosToken}, {"eos_token_id", kEosToken}, {"pad_token_id", kPadToken}});
   write_json("tokenizer.json", tokenizer);
   write_json("tokenizer_config.json", tokenizer_config(shape));
-  write_weights(folder / "model.safetensors", module);
+  write_half_weights(folder / "model.safetensors", module.exported());
   const std::string sha256 = sha256_file((folder / "model.safetensors").string());
   write_file_atomically((folder / "README.md").string(), model_card(options, module, figures, sha256));
 }

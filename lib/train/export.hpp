@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "train/checkpoint.hpp"
 #include "train/llama_module.hpp"
 #include "train/options.hpp"
 
@@ -23,6 +24,9 @@ struct TrainFigures {
 // file is replaced atomically, the weights last but the card. Error(model) when a weight does not fit into fp16.
 void export_model(const std::filesystem::path& folder, const LlamaModule& module, const nlohmann::json& tokenizer,
                   const TrainOptions& options, const TrainFigures& figures);
+
+// The tensors in F16. Error(model) naming one that does not fit.
+void write_half_weights(const std::filesystem::path& path, const NamedTensors& tensors);
 
 // The README.md of the folder: what, how trained, on what, figures, SHA-256 of the weights.
 std::string model_card(const TrainOptions& options, const LlamaModule& module, const TrainFigures& figures,

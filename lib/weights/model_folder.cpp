@@ -18,7 +18,8 @@ namespace fs = std::filesystem;
 
 // transformers' name for the weights and diffusers'.
 constexpr std::array<std::string_view, 2> kWeightStems{"model", "diffusion_pytorch_model"};
-constexpr std::array<std::string_view, 5> kPrefixes{"model.", "transformer.", "bert.", "language_model.", "encoder."};
+constexpr std::array<std::string_view, 6> kPrefixes{"model.",      "transformer.",    "bert.",
+                                                    "distilbert.", "language_model.", "encoder."};
 
 bool is_there(const fs::path& path) {
   std::error_code failed;

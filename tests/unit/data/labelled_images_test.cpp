@@ -85,7 +85,7 @@ TEST_CASE("an image task scores labels and keeps within its images") {
   CHECK(task.sample(0).group == "9");
   CHECK(task.sample(1).group == "one");
   Outcome outcome;
-  outcome.output = ImageOutput{.label = 9};
+  outcome.output = ClassOutput{.label = 9};
   CHECK(task.score(task.sample(0), outcome).front().value == 1);
   CHECK(task.score(task.sample(1), outcome).front().value == 0);
   CHECK_THROWS_AS(ImageTask(images, 1, 3, {}), Error);

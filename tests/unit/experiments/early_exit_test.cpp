@@ -168,7 +168,7 @@ TEST_CASE("paths: the whole network, fixed exits, and random exits as often as a
   const auto whole = make_path(shared, full), second = make_path(shared, fixed), drawn = make_path(shared, random);
   for (const auto& path : {whole.get(), second.get(), drawn.get()}) path->prepare();
   CHECK(run(*whole, 3).cost.macs == 510);
-  CHECK(std::any_cast<ImageOutput>(run(*whole, 3).output).label == 1);
+  CHECK(std::any_cast<ClassOutput>(run(*whole, 3).output).label == 1);
   CHECK(run(*second, 3).cost.macs == 310);
   // Votes leave at 4 (nobody twice), 2, 2, 2: three quarters at exit 2, the rest at the end.
   std::map<double, int> seen;

@@ -111,6 +111,31 @@ TEST_CASE("tiled attention equals the naive form, and a row does not depend on t
   });
 }
 
+TEST_CASE("in an encoder every row sees every position, and none behind them") {
+  for_each_branch([] {
+    for (const Shape& shape : {Shape{1, 8, 1, 1, 0}, Shape{1, 32, 40, 40, 0}, Shape{2, 24, 130, 130, 0},
+                               Shape{1, 64, 300, 300, 0}, Shape{3, 16, 70, 9, 0}}) {
+      INFO("heads ", shape.heads, " dim ", shape.dim, " length ", shape.length, " rows ", shape.rows);
+      Data data(shape);
+      const std::int64_t width = shape.heads * shape.dim;
+      // The last row of a causal pass sees everything: its reference serves each row's own query.
+      std::vector<float> out(static_cast<std::size_t>(shape.rows * width), NAN), last(static_cast<std::size_t>(width));
+      AttentionRows all = data.request(out);
+      all.first = 0;
+      all.sees = shape.length;
+      run(data.cache, 1, 2, all);
+      for (std::int64_t r = 0; r < shape.rows; ++r) {
+        AttentionRows one = data.request(last);
+        one.query += r * width;
+        one.rows = 1;
+        one.first = shape.length - 1;
+        run(data.cache, 1, 2, one);
+        CHECK(std::memcmp(last.data(), out.data() + r * width, last.size() * sizeof(float)) == 0);
+      }
+    }
+  });
+}
+
 TEST_CASE("what lies behind the rows in the cache is never seen") {
   for_each_branch([] {
     const Shape shape{2, 16, 75, 3, 0};

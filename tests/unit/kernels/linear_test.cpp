@@ -25,6 +25,8 @@ double activation(Activation kind, double x) {
       return 0.5 * x * (1 + std::tanh(std::sqrt(2 / M_PI) * (x + 0.044715 * x * x * x)));
     case Activation::relu:
       return x > 0 ? x : 0;
+    case Activation::tanh:
+      return std::tanh(x);
     case Activation::none:
       return x;
   }
@@ -85,8 +87,8 @@ TEST_CASE("a product is right, and bitwise the same for a row alone, for 1 to 16
 
 TEST_CASE("activations and gates are applied inside the product") {
   for_each_branch([] {
-    for (const Activation kind :
-         {Activation::none, Activation::silu, Activation::gelu, Activation::gelu_tanh, Activation::relu}) {
+    for (const Activation kind : {Activation::none, Activation::silu, Activation::gelu, Activation::gelu_tanh,
+                                  Activation::relu, Activation::tanh}) {
       for (const Size size : {Size{64, 64}, Size{33, 40}, Size{20, 97}}) {
         const auto count = static_cast<std::size_t>(size.in * size.out);
         const std::vector<float> gate = random_values(count, 3, 0.4), up = random_values(count, 4, 0.4);
@@ -109,6 +111,24 @@ TEST_CASE("activations and gates are applied inside the product") {
         }
       }
     }
+  });
+}
+
+TEST_CASE("the hyperbolic tangent is right from the smallest to the largest values") {
+  for_each_branch([] {
+    const auto linear = make_linear_fp32({1}, {}, 1, 1, Activation::tanh);
+    for (const float size : {0.0f, 1e-30f, 1e-4f, 0.1f, 0.62f, 0.63f, 1.0f, 5.0f, 20.0f, 1e4f, 3e38f, INFINITY})
+      for (const float x : {size, -size}) {
+        float y = NAN;
+        linear->forward(&x, &y, 1);
+        const double wanted = std::tanh(static_cast<double>(x));
+        INFO("x ", x, " y ", y);
+        CHECK(std::abs(static_cast<double>(y) - wanted) <= 4e-7 * std::abs(wanted));
+      }
+    const float nothing = NAN;
+    float y = 0;
+    linear->forward(&nothing, &y, 1);
+    CHECK(std::isnan(y));
   });
 }
 

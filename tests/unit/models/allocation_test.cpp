@@ -3,6 +3,7 @@
 #include <cstdlib>
 
 #include "decoder_fixture.hpp"
+#include "encoder_fixture.hpp"
 #include "models/sampling.hpp"
 
 #if defined(DYNEXEC_SANITIZED) || !defined(__GLIBC__)
@@ -76,6 +77,35 @@ TEST_CASE("decoding, verifying, rolling back and sampling allocate nothing after
       round();
       CHECK(allocations == before);
     }
+  }
+  set_compute_threads(1);
+}
+
+TEST_CASE("an encoder allocates nothing after the first text") {
+  EncoderFolder folder("allocation");
+  folder.bert();
+  const ModelFolder written = ModelFolder::open(folder.write());
+  const auto encoder = Encoder::load(written);
+  const auto exits = load_encoder_exits(written, encoder->config());
+  const std::vector<std::int32_t> first = random_ids(30, 1), second = random_ids(40, 2);
+  const std::vector<std::span<const std::int32_t> > texts{first, second};
+  const std::vector<std::size_t> left{1};
+  for (const int threads : {1, 2}) {
+    set_compute_threads(threads);
+    EncoderSession session(encoder, 2);
+    const auto round = [&] {
+      session.start(texts);
+      session.run_to(0);
+      session.classify(exits[0].head, true);
+      session.keep(left);
+      session.run_to(2);
+      session.logits();
+    };
+    round();
+    const long before = allocations;
+    round();
+    round();
+    CHECK(allocations == before);
   }
   set_compute_threads(1);
 }

@@ -1,0 +1,75 @@
+#include "experiments/early_exit/networks.hpp"
+
+#include "base/error.hpp"
+#include "base/resource_path.hpp"
+#include "experiments/early_exit/multi_exit_encoder.hpp"
+#include "experiments/image_task.hpp"
+#include "experiments/text_class_task.hpp"
+#include "weights/model_folder.hpp"
+
+namespace dynexec::early_exit {
+namespace {
+
+[[noreturn]] void fail_without_exits(const ModelFolder& folder, const char* kind) {
+  throw Error(ErrorKind::model, "the network has no exit heads", (folder.path() / "config.json").string(),
+              std::string("train some: dynexec train with kind: ") + kind);
+}
+
+LoadedNetwork load_cnn(const Node& root, const ModelFolder& folder) {
+  const std::shared_ptr<const Cnn> network = Cnn::load(folder);
+  const ImageTasks tasks = read_image_tasks(root);
+  const CnnConfig& config = network->config();
+  if (config.in_channels != tasks.channels || config.image_size != tasks.size)
+    root.at("task").at("files").fail(
+        "holds images of another size than the network takes",
+        "use images of " + std::to_string(config.image_size) + " x " + std::to_string(config.image_size));
+  std::vector<ExitPoint> exits = load_exit_heads(folder, *network);
+  if (exits.empty()) fail_without_exits(folder, "exits");
+  LoadedNetwork loaded{.network = std::make_unique<MultiExitCnn>(network, std::move(exits)),
+                       .test = tasks.test,
+                       .calibration = tasks.calibration,
+                       .provenance = tasks.provenance};
+  loaded.provenance.insert(loaded.provenance.begin(), {.role = "network", .parameters = network->parameters()});
+  return loaded;
+}
+
+LoadedNetwork load_encoder(const Node& root, const ModelFolder& folder) {
+  auto parts = std::make_shared<EncoderParts>();
+  parts->encoder = Encoder::load(folder);
+  const EncoderConfig& config = parts->encoder->config();
+  parts->exits = load_encoder_exits(folder, config);
+  if (parts->exits.empty()) fail_without_exits(folder, "encoder");
+  parts->mean = parse_encoder_exits(folder.config(), (folder.path() / "config.json").string(), config.layers).mean;
+  parts->tokenizer = Tokenizer::load(folder.path());
+  parts->max_tokens = root.at("model").get_int("max_tokens", config.max_positions, 2, config.max_positions);
+  const TextClassTasks tasks = read_text_class_tasks(root, config.classes, config.class_names);
+  LoadedNetwork loaded{.network = std::make_unique<MultiExitEncoder>(parts),
+                       .test = tasks.test,
+                       .calibration = tasks.calibration,
+                       .provenance = tasks.provenance};
+  loaded.provenance.insert(loaded.provenance.begin(), {.role = "network", .parameters = parts->encoder->parameters()});
+  return loaded;
+}
+
+struct Kind {
+  bool (*describes)(const nlohmann::json& config);
+  LoadedNetwork (*load)(const Node& root, const ModelFolder& folder);
+};
+constexpr Kind kKinds[] = {{is_cnn_config, load_cnn}, {is_encoder_config, load_encoder}};
+
+}  // namespace
+
+LoadedNetwork load_network(const Node& root, const std::string& name) {
+  const ModelFolder folder = ModelFolder::open(resolve_path(name));
+  for (const Kind& kind : kKinds) {
+    if (!kind.describes(folder.config())) continue;
+    LoadedNetwork loaded = kind.load(root, folder);
+    loaded.provenance.front().path = name;
+    loaded.provenance.front().sha256 = folder.sha256();
+    return loaded;
+  }
+  throw Error(ErrorKind::model, "no network of this kind can be left early", (folder.path() / "config.json").string(),
+              "use a ResNet or VGG, or a BERT or DistilBERT encoder");
+}
+
+}  // namespace dynexec::early_exit

@@ -1,0 +1,35 @@
+// Reads an encoder's tensors by name, with the names' variants of published checkpoints. Private to the models room.
+#pragma once
+
+#include <memory>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "kernels/aligned.hpp"
+#include "kernels/linear.hpp"
+#include "weights/model_folder.hpp"
+
+namespace dynexec {
+
+class EncoderLoader {
+ public:
+  explicit EncoderLoader(const ModelFolder& folder) : folder_(folder) {}
+
+  // Exactly this shape, or Error(model).
+  std::vector<float> read(const std::string& name, const std::vector<std::int64_t>& shape);
+  AlignedFloats table(const std::string& name, std::int64_t rows, std::int64_t columns);
+  // name.weight and name.bias; older checkpoints call them gamma and beta.
+  AlignedFloats norm(const std::string& name, const char* part, std::int64_t size);
+  std::unique_ptr<Linear> dense(const std::string& name, std::int64_t out, std::int64_t in, Activation activation);
+
+  double parameters() const { return parameters_; }
+  const std::set<std::string>& used() const { return used_; }
+
+ private:
+  const ModelFolder& folder_;
+  std::set<std::string> used_;
+  double parameters_ = 0;
+};
+
+}  // namespace dynexec
