@@ -138,7 +138,9 @@ def fake_cpufreq(folder):
 def test_real_control_puts_the_frequency_back(folder):
     policy = fake_cpufreq(folder)
     control = {"rule": "budget", "deadline": 4, "reserve": 0, "control": "cpufreq", "sysfs": str(policy.parent)}
-    config = governed(folder, {"paced": control})
+    dynexec("train", train(folder)).ok()
+    config = experiment(folder, paths=[{"name": "full", "method": "full"},
+                                       {"name": "paced", "rule": "confidence", "threshold": 0.4, "governor": control}])
     bench(config, folder / "out").ok()
     check((policy / "scaling_governor").read_text().strip() == "performance", "the governor was not put back")
     check((policy / "scaling_setspeed").read_text().strip() == "2000000", "the highest frequency was not restored")
