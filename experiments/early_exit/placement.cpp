@@ -128,7 +128,7 @@ double placement_cost(const PlacementData& data, std::span<const std::size_t> ex
 std::vector<std::size_t> improved_placement(const PlacementData& data) {
   const std::size_t exits = data.passes.size();
   std::vector<Chosen> beginnings{Chosen(exits, 0), Chosen(exits, 1)};
-  for (const std::size_t stride : {2, 3, 5}) {
+  for (const std::size_t stride : std::initializer_list<std::size_t>{2, 3, 5}) {
     beginnings.emplace_back(exits, 0);
     for (std::size_t exit = stride - 1; exit < exits; exit += stride) beginnings.back()[exit] = 1;
   }
