@@ -111,7 +111,7 @@ TEST_CASE("states, exits and classifier are those of the textbook form") {
   CHECK(encoder->config().class_names == std::vector<std::string>{"a", "b", "c"});
   EncoderSession session(encoder);
   const Textbook textbook(folder);
-  for (const std::size_t tokens : {1, 2, 17, 40}) {
+  for (const std::size_t tokens : std::initializer_list<std::size_t>{1, 2, 17, 40}) {
     CAPTURE(tokens);
     const auto ids = random_ids(tokens, tokens);
     session.start(ids);
