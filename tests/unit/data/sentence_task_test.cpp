@@ -118,7 +118,8 @@ TEST_CASE("groups and classes have equal shares, and no text is in two splits") 
     }
     CHECK(shares.size() == 5);
     for (const auto& [group, labels] : shares) {
-      CAPTURE(group);
+      const std::string& difficulty = group;
+      CAPTURE(difficulty);
       CHECK(labels == std::map<int, int>{{0, 30}, {1, 30}, {2, 30}});
     }
   }

@@ -123,7 +123,8 @@ TEST_CASE("the backbone alone, then heads on the encoder as it is") {
   second.train();
   const auto before = tensors_of(first.options.output), after = tensors_of(second.options.output);
   for (const auto& [name, values] : before) {
-    CAPTURE(name);
+    const std::string& parameter = name;
+    CAPTURE(parameter);
     CHECK(after.at(name) == values);
   }
   CHECK(after.contains("exits.0.linear.weight"));
