@@ -43,6 +43,8 @@ json parse(std::string_view text, const std::string& place) {
   } catch (const json::parse_error& error) {
     throw Error(ErrorKind::data, fmt::format("this is not JSON (byte {})", error.byte), place,
                 "give JSON lines, or one array of records");
+  } catch (const json::out_of_range&) {
+    throw Error(ErrorKind::data, "a number is too large for double precision", place, "write a smaller number");
   }
 }
 

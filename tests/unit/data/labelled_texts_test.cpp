@@ -69,6 +69,7 @@ TEST_CASE("what is wrong is named with its line") {
   CHECK(mentions(File("text\tlabel\n").refusal(), "no texts"));
   CHECK(mentions(File("").refusal(), "no texts"));
   CHECK(mentions(File("{\"text\": ").refusal(), "texts"));
+  CHECK(mentions(File("{\"text\": \"a\", \"label\": 111e1112}").refusal(), "too large"));
 }
 
 TEST_CASE("samples are a range of the texts, grouped by label") {
