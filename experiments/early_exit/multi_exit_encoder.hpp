@@ -31,7 +31,7 @@ class MultiExitEncoder : public MultiExit {
   void run_layers_to(std::size_t exit) override;
   std::span<const float> logits(std::size_t exit) override;
   const Cost& cost() const override { return cost_; }
-  // Texts differ in length: the rows of a batch go one after the other, layer by layer.
+  // The rows of a batch run one after the other: the tokens of one text fill a product by themselves.
   std::unique_ptr<MultiExit> another() const override { return std::make_unique<MultiExitEncoder>(parts_); }
 
  private:

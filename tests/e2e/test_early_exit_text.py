@@ -46,6 +46,11 @@ def test_an_encoder_is_trained_and_left_early(folder):
     check(macs["first"] < macs["sure"] < macs["full"] < macs["never"], f"multiply-accumulates {macs}")
     check(summary["never"]["quality"] == summary["full"]["quality"], "a rule that never leaves answers otherwise")
     check(float(summary["full"]["quality"]) > 0.6, f"the encoder learnt nothing: {summary['full']['quality']}")
+    batched = experiment(folder, bench={"repetitions": 2, "warmup_max": 2, "batch_size": 4})
+    bench(batched, folder / "batched").ok()
+    together = {row["path"]: row for row in rows(run_folder(folder / "batched") / "summary.csv")}
+    same = [name for name in ("full", "first", "sure") if together[name]["quality"] == summary[name]["quality"]]
+    check(len(same) == 3, f"other answers in batches: {together}")
     check({row["group"] for row in rows(done / "samples.csv")} == {"difficulty/1", "difficulty/2"}, "other groups")
 
 

@@ -13,10 +13,6 @@ namespace {
 
 enum Label { kGood = 0, kBad = 1, kUnknown = 2 };
 
-// Where a clause can be confirmed or turned round.
-enum Slot { kFrame, kReport, kVerb, kAfter, kSlots };
-enum class Turn { absent, confirms, turns };
-
 class Writer {
  public:
   explicit Writer(RandomStream& random) : random_(random), dish_(pick(dishes())) {}
@@ -25,9 +21,11 @@ class Writer {
     std::string text;
     if (difficulty <= 3) {
       text = clause(label, difficulty - 1);
+    } else if (difficulty == 4) {
+      text = beside_one(clause(label, 3));
     } else {
-      const std::string main = clause(label, difficulty == 4 ? 1 : between(2, 3));
-      text = difficulty == 4 ? beside_one(main) : between_two(main);
+      const int phrases = between(4, 6);
+      text = between_two(clause(label, phrases));
     }
     if (const std::string opening = pick(openings()); !opening.empty()) text = opening + " " + text;
     text.front() = static_cast<char>(std::toupper(static_cast<unsigned char>(text.front())));
@@ -42,46 +40,46 @@ class Writer {
     return std::string(phrases[static_cast<std::size_t>(random_.below(phrases.size()))]);
   }
 
-  // What is said about the dish in a clause with `count` confirming or turning phrases.
+  // What is said about the dish in a clause with `count` confirming or turning phrases: one at the verb, one at the
+  // end, the others in front, within each other.
   std::string clause(int label, int count) {
-    Turn turns[kSlots] = {};
-    std::vector<Slot> free{kFrame, kReport, kAfter};
-    if (label != kUnknown) free.push_back(kVerb);
-    random_.shuffle(free);
+    // What nobody had cannot be turned round, only confirmed.
+    const bool fixed = label == kUnknown;
     bool turned = false;
-    for (int i = 0; i < count; ++i) {
-      // What nobody had cannot be turned round, only confirmed.
-      const bool turning = label != kUnknown && between(0, 1) == 1;
-      turns[free[static_cast<std::size_t>(i)]] = turning ? Turn::turns : Turn::confirms;
+    const auto turns = [&] {
+      const bool turning = !fixed && between(0, 1) == 1;
       turned = turned != turning;
+      return turning;
+    };
+    const bool at_verb = !fixed && count > 0 && between(0, 2) == 0;
+    const bool at_end = count > (at_verb ? 1 : 0) && between(0, 2) == 0;
+    const std::string verb = pick(at_verb && turns() ? negated_verbs() : plain_verbs());
+    std::string text, end;
+    if (at_end) end = " " + pick(turns() ? withdrawn() : kept());
+    bool said = false;
+    for (int front = count - (at_verb ? 1 : 0) - (at_end ? 1 : 0); front > 0; --front) {
+      if (between(0, 2) == 0) {
+        text += pick(turns() ? wrong_frames() : right_frames()) + " ";
+      } else {
+        text += pick(guests()) + " ";
+        text += pick(turns() ? wrong_reports() : right_reports()) + " ";
+        said = true;
+      }
     }
-    if (label == kUnknown) return wrapped(fmt::format(fmt::runtime(pick(absences())), dish_), turns);
-    const std::string verb = pick(turns[kVerb] == Turn::turns ? negated_verbs() : plain_verbs());
-    const std::string opinion = pick((label == kGood) != turned ? praise() : blame());
-    return wrapped(fmt::format("the {} {} {}", dish_, verb, opinion), turns);
-  }
-
-  std::string wrapped(const std::string& core, const Turn (&turns)[kSlots]) {
-    std::string text;
-    if (turns[kFrame] != Turn::absent)
-      text += pick(turns[kFrame] == Turn::turns ? wrong_frames() : right_frames()) + " ";
     // Taking back needs someone who said it.
-    if (turns[kReport] != Turn::absent || turns[kAfter] != Turn::absent || between(0, 2) == 0) {
+    if (!said && (at_end || between(0, 2) == 0)) {
       text += pick(guests()) + " ";
-      text += pick(turns[kReport] == Turn::absent  ? plain_reports()
-                   : turns[kReport] == Turn::turns ? wrong_reports()
-                                                   : right_reports()) +
-              " ";
+      text += pick(plain_reports()) + " ";
     }
-    text += core;
-    if (turns[kAfter] != Turn::absent) text += " " + pick(turns[kAfter] == Turn::turns ? withdrawn() : kept());
-    return text;
+    if (fixed) return text + fmt::format(fmt::runtime(pick(absences())), dish_) + end;
+    const std::string opinion = pick((label == kGood) != turned ? praise() : blame());
+    return text + fmt::format("the {} {} {}", dish_, verb, opinion) + end;
   }
 
   // A clause that counts for nothing.
   std::string aside() {
     const int label = between(0, 2);
-    return clause(label, between(0, 1));
+    return clause(label, between(0, 2));
   }
   std::string conceded() {
     const std::string marker = pick(concessions());
