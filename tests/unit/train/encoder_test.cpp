@@ -8,6 +8,7 @@
 #include "train/encoder_batches.hpp"
 #include "train/encoder_module.hpp"
 #include "train/encoder_trainer.hpp"
+#include "weights/safetensors.hpp"
 
 using namespace dynexec;
 
@@ -91,6 +92,49 @@ TEST_CASE("what was trained answers as the module does, for every kind of head")
                 doctest::Approx(wanted[i].reshape({-1})[k].item<float>()).epsilon(1e-4));
       }
     }
+}
+
+TEST_CASE("a DistilBERT is trained as it runs, and can be started from") {
+  EncoderConfig config;
+  config.family = "distilbert";
+  config.vocab = 60;
+  config.hidden = 32;
+  config.layers = 2;
+  config.heads = 4;
+  config.intermediate = 40;
+  config.max_positions = 20;
+  config.classes = 3;
+  const EncoderModule module(config, {}, 4);
+  dynexec_test::TempFolder folder;
+  std::vector<TensorView> views;
+  for (const auto& [name, tensor] : module.parameters())
+    views.push_back(
+        {name,
+         DType::f32,
+         tensor.sizes().vec(),
+         {static_cast<const std::byte*>(tensor.const_data_ptr()), static_cast<std::size_t>(tensor.nbytes())}});
+  write_safetensors(folder.file("model.safetensors"), views, {});
+  dynexec_test::write_text(folder.file("config.json"),
+                           R"({"model_type": "distilbert", "vocab_size": 60, "dim": 32, "n_layers": 2, "n_heads": 4,
+                               "hidden_dim": 40, "max_position_embeddings": 20, "num_labels": 3})");
+  const ModelFolder written = ModelFolder::open(folder.path());
+  const auto encoder = Encoder::load(written);
+  EncoderModule started(encoder->config(), {}, 5);
+  started.load(written);
+
+  std::vector<std::int32_t> ids{2, 17, 33, 59, 8, 3};
+  const auto batches = cut_class_batches({{ids, 0, ""}}, 100);
+  const c10::NoGradGuard no_grad;
+  EncoderSession session(encoder);
+  session.start(ids);
+  session.run_to(1);
+  const std::span<const float> found = session.logits();
+  const at::Tensor wanted = module.forward(batches[0].ids, batches[0].mask).back(),
+                   again = started.forward(batches[0].ids, batches[0].mask).back();
+  for (std::int64_t k = 0; k < 3; ++k) {
+    CHECK(found[static_cast<std::size_t>(k)] == doctest::Approx(wanted[0][k].item<float>()).epsilon(1e-4));
+    CHECK(wanted[0][k].item<float>() == again[0][k].item<float>());
+  }
 }
 
 TEST_CASE("an encoder and its exits learn the easy texts") {
