@@ -23,6 +23,7 @@ class PlanReplay {
     for (std::size_t i = 0; i < data.samples; ++i)
       for (std::size_t exit = 0; exit < data.exits; ++exit)
         bins_[i * data.exits + exit] = plan_.bin(exit, data.score(i, exit));
+    for (std::size_t exit = 0; exit < data.exits; ++exit) wrong_.push_back(wrong_shares(exit, options.prior));
   }
 
   // Makes all states go on along these exits.
@@ -35,15 +36,8 @@ class PlanReplay {
   }
   // Makes states leave whose inputs answer otherwise than the network at most this often.
   void leave_below(double share) {
-    for (std::size_t exit = 0; exit < data_.exits; ++exit) {
-      std::vector<double> wrong(plan_.states_[exit].size(), 0.0), all(wrong);
-      for (std::size_t i = 0; i < data_.samples; ++i) {
-        all[bin(i, exit)] += 1;
-        wrong[bin(i, exit)] += data_.agree(i, exit) ? 0 : 1;
-      }
-      for (std::size_t b = 0; b < all.size(); ++b)
-        plan_.states_[exit][b].leave = all[b] > 0 && wrong[b] <= share * all[b];
-    }
+    for (std::size_t exit = 0; exit < data_.exits; ++exit)
+      for (std::size_t b = 0; b < wrong_[exit].size(); ++b) plan_.states_[exit][b].leave = wrong_[exit][b] <= share;
   }
 
   LearntPlan descend() {
@@ -65,7 +59,23 @@ class PlanReplay {
   const LearntPlan::State& state(std::size_t sample, std::size_t exit) const {
     return plan_.states_[exit][bin(sample, exit)];
   }
-  double leaving(std::size_t sample, std::size_t exit) const { return data_.agree(sample, exit) ? 0 : price_; }
+  double leaving(std::size_t sample, std::size_t exit) const { return price_ * wrong_[exit][bin(sample, exit)]; }
+
+  // How often each bin's inputs answer otherwise than the network, drawn towards all inputs' share: a bin that has seen
+  // no such answer is not free of them. Inputs' own answers would be learnt by heart.
+  std::vector<double> wrong_shares(std::size_t exit, double prior) const {
+    std::vector<double> wrong(plan_.states_[exit].size(), 0.0), members(wrong);
+    double all = 0;
+    for (std::size_t i = 0; i < data_.samples; ++i) {
+      const double one = data_.agree(i, exit) ? 0 : 1;
+      members[bin(i, exit)] += 1;
+      wrong[bin(i, exit)] += one;
+      all += one / static_cast<double>(data_.samples);
+    }
+    for (std::size_t b = 0; b < wrong.size(); ++b)
+      wrong[b] = (wrong[b] + prior * all) / std::max(1.0, members[b] + prior);
+    return wrong;
+  }
   double step(std::size_t from, std::size_t to) const { return reach_[to] - reach_[from] + data_.heads[to]; }
 
   // What an input costs behind the test at `exit`.
@@ -150,8 +160,9 @@ class PlanReplay {
   LearntPlan plan_;
   const PlanData& data_;
   double fewest_, price_ = 0;
-  std::vector<double> reach_;      // layers from the input to an exit
-  std::vector<std::size_t> bins_;  // [samples, exits]
+  std::vector<double> reach_;               // layers from the input to an exit
+  std::vector<std::size_t> bins_;           // [samples, exits]
+  std::vector<std::vector<double>> wrong_;  // [exits][bins]: see wrong_shares()
 };
 
 LearntPlan::LearntPlan(const PlanData& data, const PlanOptions& options) {

@@ -30,12 +30,13 @@ PlanData chain(std::vector<double> heads) {
   for (int a = 0; a < 3; ++a)
     for (int b = 0; b < 3; ++b)
       for (int c = 0; c < 3; ++c)
-        for (int copy = 0; copy < (a == b ? 2 : 1) * (b == c ? 2 : 1); ++copy) {
-          data.scores.insert(data.scores.end(), {levels[a], levels[b], levels[c]});
-          // The surer, the oftener right.
-          for (const int level : {a, b, c}) data.agrees.push_back(level == 2 || (level == 1 && copy == 0) ? 1 : 0);
-          ++data.samples;
-        }
+        for (int copy = 0; copy < (a == b ? 2 : 1) * (b == c ? 2 : 1); ++copy)
+          for (int luck = 0; luck < 4; ++luck) {
+            data.scores.insert(data.scores.end(), {levels[a], levels[b], levels[c]});
+            // The surer, the oftener right, whatever came before.
+            for (const int level : {a, b, c}) data.agrees.push_back(luck <= 2 * level - 1 ? 1 : 0);
+            ++data.samples;
+          }
   return data;
 }
 
