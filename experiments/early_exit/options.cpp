@@ -8,6 +8,7 @@ namespace dynexec::early_exit {
 namespace {
 
 constexpr std::int64_t kMostExits = 1024;
+constexpr std::int64_t kPricedBins = 24;
 constexpr double kHighestBeta = 1e6;
 
 Saving read_saving(const Node& node) {
@@ -57,7 +58,8 @@ void read_predictive(const Node& node, PathOptions& path) {
     } else {
       read_rule(node, {"confidence", "entropy", "margin", "gate", "logit"}, path.rule);
     }
-    path.plan.bins = node.get_int("bins", path.plan.bins, 1, 1000);
+    // Where a price decides, the surest inputs of an exit need bins of their own.
+    path.plan.bins = node.get_int("bins", path.plan.price ? kPricedBins : path.plan.bins, 1, 1000);
     path.plan.prior = node.get_double("prior", path.plan.prior, 0, 1e6);
     path.saving = read_saving(node);
     return;
