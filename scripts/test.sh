@@ -2,7 +2,8 @@
 # Sets up like setup.sh, builds everything and runs all tests; the last line sums them up.
 #   scripts/test.sh [STAGE...]   unit parity e2e bench asan tsan fuzz; all of them by default
 # DYNEXEC_DATA names the folder of real data (default data/); tests that miss a file there are skipped and say so.
-# DYNEXEC_FUZZ_SECONDS bounds each fuzz target (default 20).
+# Each fuzz target makes the same DYNEXEC_FUZZ_RUNS runs (default 60000) for one DYNEXEC_FUZZ_SEED (default 1), or as
+# many of them as fit in half a millisecond each. Set both to search further.
 set -uo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.." || exit 1
 
@@ -113,17 +114,19 @@ has_sanitizers() {
 }
 
 run_fuzz() {
-  local source name corpus targets=() seconds=${DYNEXEC_FUZZ_SECONDS:-20}
+  local source name corpus targets=() runs=${DYNEXEC_FUZZ_RUNS:-60000} seconds
   for source in tests/fuzz/fuzz_*.cpp; do targets+=("$(basename "$source" .cpp)"); done
   build_or_count "configure fuzz" configure asan || return
   build_or_count "build fuzz" build asan "${targets[@]}" || return
   mkdir -p .cache/fuzz
+  seconds=$((runs / 2000))
   for name in "${targets[@]}"; do
     # What the fuzzer finds new goes to a copy: the committed corpus stays as it is.
     corpus=$(mktemp -d)
     cp -r "tests/fuzz/corpus/${name#fuzz_}/." "$corpus" 2>/dev/null
-    check "$name, $seconds s" $((seconds + 120)) env ASAN_OPTIONS=detect_leaks=1 "build-asan/tests/$name" \
-      -max_total_time="$seconds" -timeout=10 -rss_limit_mb=2048 -artifact_prefix=.cache/fuzz/ "$corpus"
+    check "$name, $runs runs" $((seconds + 120)) env ASAN_OPTIONS=detect_leaks=1 "build-asan/tests/$name" \
+      -seed="${DYNEXEC_FUZZ_SEED:-1}" -runs="$runs" -max_total_time="$seconds" -timeout=10 -rss_limit_mb=2048 \
+      -artifact_prefix=.cache/fuzz/ "$corpus"
     rm -rf "$corpus"
   done
 }

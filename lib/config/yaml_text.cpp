@@ -37,6 +37,18 @@ void check_bytes(std::string_view text, const Places& places) {
   }
 }
 
+// yaml-cpp turns the escapes \_ and \N into single bytes where UTF-8 needs two (the text itself was found to be UTF-8).
+std::string with_whole_characters(const std::string& text) {
+  std::string whole;
+  for (std::size_t at = 0; at < text.size();) {
+    const std::size_t length = utf8_length(text, at);
+    if (length == 0) whole += '\xc2';
+    whole += text.substr(at, std::max<std::size_t>(1, length));
+    at += std::max<std::size_t>(1, length);
+  }
+  return whole;
+}
+
 bool is_marker(std::string_view line, std::string_view marker) {
   if (line.substr(0, 3) != marker) return false;
   return line.size() == 3 || line[3] == ' ' || line[3] == '\t' || line[3] == '\r';
@@ -111,9 +123,10 @@ class TreeBuilder : public YAML::EventHandler {
   void OnAlias(const YAML::Mark& mark, YAML::anchor_t) override { refuse_anchor(mark, 1); }
 
   void OnScalar(const YAML::Mark& mark, const std::string& tag, YAML::anchor_t anchor,
-                const std::string& text) override {
+                const std::string& parsed) override {
     refuse_anchor(mark, anchor);
     refuse_tag(mark, tag);
+    const std::string text = with_whole_characters(parsed);
     if (text.find('\0') != std::string::npos) {
       refuse(places_.at(mark, here_), "a text with a NUL character", "remove the escape \\0");
     }

@@ -172,3 +172,13 @@ TEST_CASE("an override resolves like a line of the file") {
   read_run(set.root());
   CHECK(set.resolved_yaml() == stable("name: \"b: c\"\nbench: {repetitions: 7}\npaths: [{type: spec}]\n", read_run));
 }
+
+TEST_CASE("YAML's short escapes for a non-breaking space and a next line are whole characters") {
+  const auto read = [](const Node& root) {
+    CHECK(root.get_string("t") ==
+          "a\xc2\xa0"
+          "b\xc2\x85");
+  };
+  stable("\"t\": \"a\\_b\\N\"\n", read);
+  CHECK(parse("\"k\\_\": 1\n").root().keys() == std::vector<std::string>{"k\xc2\xa0"});
+}
