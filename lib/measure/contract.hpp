@@ -118,6 +118,12 @@ class Path {
   // One outcome per sample; samples.size() == streams.size(), 1 unless the config asks for batches.
   virtual std::vector<Outcome> run(std::span<const Sample> samples, std::span<const Streams> streams,
                                    const RunRequest& request) = 0;
+  // What run() would give for one sample, without running it: the same output and counts, from what is remembered of
+  // the sample. After prepare(), and only where rehearses(). Lets `dynexec tune` test many settings on many samples.
+  virtual Outcome rehearse(const Sample& sample, const Streams& streams) {
+    return std::move(run(std::span(&sample, 1), std::span(&streams, 1), {}).front());
+  }
+  virtual bool rehearses() const { return false; }
   // First difference between the baseline's outcome and this path's; nullopt when equal.
   virtual std::optional<Mismatch> compare(const Outcome& baseline, const Outcome& mine) const = 0;
   // Bytes of the tensors that this path holds at its peak: weights, caches and buffers, those it shares with other

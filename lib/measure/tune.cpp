@@ -7,6 +7,7 @@
 
 #include "base/error.hpp"
 #include "measure/path_rows.hpp"
+#include "measure/rehearsal.hpp"
 #include "measure/statistics.hpp"
 #include "measure/task_slice.hpp"
 
@@ -15,7 +16,8 @@ namespace {
 
 // Settings of a lossy path that run side by side before it is known which of them are needed.
 constexpr std::size_t kSideBySide = 4;
-// Settings whose speed-up is within this share of the best one's are timed again.
+// Settings whose speed-up is within this share of the best one's are timed again, side by side: one repetition tells
+// them apart badly. Of settings without a time those with the fewest multiply-accumulates are timed.
 constexpr double kNearlyAsFast = 0.05;
 constexpr std::size_t kRunoffSettings = 4, kRunoffSamples = 128;
 constexpr std::int64_t kRunoffRepetitions = 3;
@@ -106,8 +108,23 @@ class Tuner {
     return experiment_.paths[ladders_[candidate.ladder].places[candidate.step]]->info().name;
   }
 
+  // What the settings answer and count, with times only where they have to run for it.
+  std::vector<SampleRow> rows_of(const std::vector<Candidate>& round) {
+    if (rehearsed_) {
+      std::vector<std::size_t> places{0};
+      for (const Candidate& candidate : round) places.push_back(ladders_[candidate.ladder].places[candidate.step]);
+      const auto show = [this](std::int64_t done, std::int64_t total) {
+        if (request_.progress) request_.progress({.path = "", .done = done, .total = total});
+      };
+      const RehearsalRequest request{.config = request_.config, .threads = request_.threads, .progress = show};
+      if (auto rows = rehearse_paths(experiment_, places, bench_, request)) return *std::move(rows);
+      rehearsed_ = false;
+    }
+    return bench(round, experiment_.task);
+  }
+
   void measure(const std::vector<Candidate>& round) {
-    const std::vector<SampleRow> rows = bench(round, experiment_.task);
+    const std::vector<SampleRow> rows = rows_of(round);
     const PathRows baseline(rows, experiment_.paths[0]->info().name);
     if (baseline.samples.empty())
       throw Error(ErrorKind::data,
@@ -148,11 +165,7 @@ class Tuner {
   }
 
   void add_speed(const PathRows& baseline, const PathRows& path, TuneRow& row) const {
-    const Paired latency = pair_up(baseline, path, &SampleFigures::latency_median);
-    if (latency.samples.empty()) return;
-    std::vector<double> ratios;
-    for (std::size_t i = 0; i < latency.path.size(); ++i) ratios.push_back(latency.baseline[i] / latency.path[i]);
-    row.speedup = Bootstrap(ratios.size(), bench_.bootstrap()).geometric_mean(ratios);
+    if (path.measured.empty()) return;
     const auto macs = [](const PathRows& rows) {
       double sum = 0;
       for (const SampleRow* measured : rows.measured) sum += measured->cost.macs;
@@ -160,6 +173,11 @@ class Tuner {
     };
     row.macs_mean = macs(path);
     row.macs_reduction = 1 - row.macs_mean / macs(baseline);
+    const Paired latency = pair_up(baseline, path, &SampleFigures::latency_median);
+    if (latency.samples.empty()) return;
+    std::vector<double> ratios;
+    for (std::size_t i = 0; i < latency.path.size(); ++i) ratios.push_back(latency.baseline[i] / latency.path[i]);
+    row.speedup = Bootstrap(ratios.size(), bench_.bootstrap()).geometric_mean(ratios);
   }
 
   static void add_drop(const Paired& quality, TuneRow& row) {
@@ -186,7 +204,7 @@ class Tuner {
   }
 
   double speed_of(const TuneRow& row) const {
-    return options_.by == TuneBy::macs ? 1 / row.macs_mean : row.speedup.value;
+    return options_.by == TuneBy::macs || rehearsed_ ? 1 / row.macs_mean : row.speedup.value;
   }
 
   bool may_be_chosen(std::size_t ladder, const TuneRow& row) const {
@@ -207,7 +225,6 @@ class Tuner {
     tuned.samples_needed = samples_to_pass(options_.max_quality_drop, 1 - options_.confidence, test);
   }
 
-  // One repetition tells nearby settings apart badly, so the best of them are timed again, side by side.
   void run_off() {
     std::vector<Candidate> round;
     for (std::size_t l = 0; l < ladders_.size(); ++l) {
@@ -216,12 +233,12 @@ class Tuner {
       std::vector<std::size_t> near;
       for (std::size_t r = 0; r < tuned.rows.size(); ++r)
         if (may_be_chosen(l, tuned.rows[r]) &&
-            speed_of(tuned.rows[r]) >= (1 - kNearlyAsFast) * speed_of(tuned.rows[tuned.chosen]))
+            (rehearsed_ || speed_of(tuned.rows[r]) >= (1 - kNearlyAsFast) * speed_of(tuned.rows[tuned.chosen])))
           near.push_back(r);
       std::stable_sort(near.begin(), near.end(),
                        [&](std::size_t a, std::size_t b) { return speed_of(tuned.rows[a]) > speed_of(tuned.rows[b]); });
       near.resize(std::min(near.size(), kRunoffSettings));
-      if (near.size() > 1)
+      if (rehearsed_ || near.size() > 1)
         for (const std::size_t r : near) round.push_back({l, r});
     }
     if (round.empty()) return;
@@ -233,6 +250,7 @@ class Tuner {
     for (const Candidate& candidate : round) {
       TuneRow timed;
       add_speed(baseline, PathRows(rows, name_of(candidate)), timed);
+      if (rehearsed_) results_[candidate.ladder].rows[candidate.step].speedup = timed.speedup;
       if (!(timed.speedup.value > best[candidate.ladder])) continue;
       best[candidate.ladder] = timed.speedup.value;
       results_[candidate.ladder].chosen = candidate.step;
@@ -245,6 +263,7 @@ class Tuner {
   BenchOptions bench_;
   const BenchRequest& request_;
   bool higher_;
+  bool rehearsed_ = true;  // until a path has to run
   std::vector<TunedPath> results_;
 };
 

@@ -44,7 +44,7 @@ struct TuneRow {
   std::int64_t lost = 0, gained = 0;
   double p_value = kMissing;
   std::optional<bool> passed;  // unset: not tested
-  Interval speedup;            // geometric mean over samples, paired
+  Interval speedup;            // geometric mean over samples, paired; missing where nothing was timed
   double macs_mean = kMissing, macs_reduction = kMissing;
   bool chosen = false;
 };
@@ -59,8 +59,9 @@ struct TunedPath {
 };
 
 // Measures paths[0] and the ladders' paths on the experiment's task, once a sample, and where two settings are nearly
-// as fast three times on some. Error(config) when a lossy path has no metric to be judged by or a metric that is not in
-// [0, 1]. bench: its warm-up, batch and seed count.
+// as fast three times on some. Where all paths can rehearse, only the settings that may be the fastest run at all.
+// Error(config) when a lossy path has no metric to be judged by or a metric that is not in [0, 1]. bench: its warm-up,
+// batch and seed count.
 std::vector<TunedPath> tune_paths(Experiment& experiment, std::vector<TuneLadder> ladders, const TuneOptions& options,
                                   const BenchOptions& bench, const BenchRequest& request);
 

@@ -85,6 +85,14 @@ paths:
   CHECK(found[4].path == 6);
 }
 
+TEST_CASE("settings whose exits depend on measured times cannot be tuned") {
+  for (const char* path : {"{name: p, rule: margin, placement: search, saving: time}",
+                           "{name: p, method: predictive_exit, engine: learnt, rule: margin, saving: time}"})
+    CHECK_THROWS_AS(knobs("experiment: early_exit\nmodel: {network: m}\npaths:\n  - {name: full, method: full}\n  - " +
+                          std::string(path) + "\n"),
+                    Error);
+}
+
 TEST_CASE("speculative decoding: lengths and thresholds that only speed depends on") {
   const auto found = knobs(R"(experiment: speculative
 model: {target: m, draft: d}

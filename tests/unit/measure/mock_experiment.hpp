@@ -51,8 +51,11 @@ struct ScriptedPath : Path {
   std::function<Outcome(const Sample&, const Streams&)> script;
   std::vector<Call>* calls = nullptr;
   int prepared = 0;
+  bool remembers = false;  // may rehearse its script
 
   const PathInfo& info() const override { return about; }
+  bool rehearses() const override { return remembers; }
+  Outcome rehearse(const Sample& sample, const Streams& streams) override { return script(sample, streams); }
   void prepare() override { ++prepared; }
   std::vector<Outcome> run(std::span<const Sample> samples, std::span<const Streams> streams,
                            const RunRequest& request) override {
