@@ -73,17 +73,14 @@ Interval quality_delta_of(const Paired& quality, const BootstrapOptions& options
   return Bootstrap(deltas.size(), options).mean(deltas);
 }
 
-double total_ratio(const PathRows& reference, const PathRows& path, const std::vector<std::int64_t>& samples,
-                   double (*figure)(const SampleRow&)) {
-  const auto mean = [&](const PathRows& rows) {
-    double sum = 0;
-    std::int64_t count = 0;
-    for (const SampleRow* row : rows.measured)
-      if (std::binary_search(samples.begin(), samples.end(), row->sample)) sum += figure(*row), ++count;
-    return sum / static_cast<double>(count);
-  };
-  const double mine = mean(path), theirs = mean(reference);
-  return mine > 0 && theirs > 0 ? theirs / mine : kMissing;
+Interval total_ratio(const PathRows& reference, const PathRows& path, double SampleFigures::*figure,
+                     const BootstrapOptions& options) {
+  const Paired paired = pair_up(reference, path, figure);
+  const auto positive = [](double value) { return value > 0; };
+  if (std::none_of(paired.path.begin(), paired.path.end(), positive) ||
+      std::none_of(paired.baseline.begin(), paired.baseline.end(), positive))
+    return {};
+  return Bootstrap(paired.samples.size(), options).ratio(paired.baseline, paired.path);
 }
 
 void add_notes(const PathRows& reference, const PathRows& path, ComparisonRow& row) {
@@ -136,8 +133,10 @@ ComparisonRow compare_paths(const Side& reference_side, const Side& path_side, c
   row.mann_whitney_p = mann_whitney(theirs, mine).p;
   row.quality_metric = path.measured.front()->quality_metric;
   row.quality_delta = quality_delta_of(pair_up(reference, path, &SampleFigures::quality), options);
-  row.macs_ratio = total_ratio(reference, path, latency.samples, [](const SampleRow& r) { return r.cost.macs; });
-  row.energy_ratio = total_ratio(reference, path, latency.samples, [](const SampleRow& r) { return r.energy_j; });
+  row.macs_ratio = total_ratio(reference, path, &SampleFigures::macs, options);
+  row.energy_ratio = total_ratio(reference, path, &SampleFigures::energy_j, options);
+  if (path.measured.front()->energy_profile == reference.measured.front()->energy_profile)
+    row.modelled_energy_ratio = total_ratio(reference, path, &SampleFigures::modelled_energy_j, options);
   add_notes(reference, path, row);
   return row;
 }

@@ -28,9 +28,10 @@ struct ComparisonRow {
   Interval latency_ratio_total;  // summed times
   double mann_whitney_p = kMissing;  // of the total times of repetitions
   std::string quality_metric;
-  Interval quality_delta;                                 // this path's minus the reference's, paired
-  double macs_ratio = kMissing, energy_ratio = kMissing;  // the reference's over this path's, total
-  std::vector<std::string> notes;                         // what stands in the way of quoting it
+  Interval quality_delta;  // this path's minus the reference's, paired
+  // The reference's over this path's, in total. Energy is measured; modelled: of the same hardware profile.
+  Interval macs_ratio, energy_ratio, modelled_energy_ratio;
+  std::vector<std::string> notes;  // what stands in the way of quoting it
 };
 
 // One run: every path against `reference` ("": the first path). Two runs (second not null): each path of the second

@@ -16,12 +16,16 @@ double mean_present(const std::vector<const SampleRow*>& rows, double SampleRow:
 }
 
 SampleFigures reduce(const std::vector<const SampleRow*>& rows) {
-  std::vector<double> latencies;
-  for (const SampleRow* row : rows) latencies.push_back(row->latency_ms);
+  std::vector<double> latencies, macs;
+  for (const SampleRow* row : rows) {
+    latencies.push_back(row->latency_ms);
+    macs.push_back(row->cost.macs);
+  }
   SampleFigures figures;
   figures.repetitions = static_cast<std::int64_t>(rows.size());
   figures.latency_mean = mean_of(latencies);
   figures.latency_median = median_of(latencies);
+  figures.macs = mean_of(macs);
   figures.cpu_ms = mean_present(rows, &SampleRow::cpu_ms);
   figures.ttft_ms = mean_present(rows, &SampleRow::ttft_ms);
   figures.tpot_ms = mean_present(rows, &SampleRow::tpot_ms);

@@ -16,7 +16,7 @@ struct SampleFigures {
   double latency_mean = kMissing, latency_median = kMissing, cpu_ms = kMissing;
   double ttft_ms = kMissing, tpot_ms = kMissing, prefill_ms = kMissing, quality = kMissing, energy_j = kMissing;
   double predicted_ms = kMissing, oracle_ms = kMissing;
-  double modelled_energy_j = kMissing, modelled_latency_ms = kMissing;
+  double modelled_energy_j = kMissing, modelled_latency_ms = kMissing, macs = kMissing;
 };
 
 struct PathRows {

@@ -20,10 +20,6 @@ std::string with_interval(const Interval& figure, int decimals, const char* unit
   return text;
 }
 
-std::string number(double value, int decimals, const char* unit) {
-  return std::isnan(value) ? "" : fmt::format("{:.{}f}{}", value, decimals, unit);
-}
-
 Tone tone_of(const Interval& ratio) {
   return ratio.low > 1 ? Tone::good : ratio.high < 1 ? Tone::bad : Tone::plain;
 }
@@ -31,13 +27,17 @@ Tone tone_of(const Interval& ratio) {
 TextTable table_of(std::span<const ComparisonRow> rows) {
   const bool runs =
       std::any_of(rows.begin(), rows.end(), [](const ComparisonRow& row) { return row.run != row.reference_run; });
-  const bool energy =
-      std::any_of(rows.begin(), rows.end(), [](const ComparisonRow& row) { return !std::isnan(row.energy_ratio); });
+  const auto any = [&](Interval ComparisonRow::*figure) {
+    return std::any_of(rows.begin(), rows.end(),
+                       [&](const ComparisonRow& row) { return !std::isnan((row.*figure).value); });
+  };
+  const bool energy = any(&ComparisonRow::energy_ratio), modelled = any(&ComparisonRow::modelled_energy_ratio);
   TextTable table{.columns = {{"path", true}}, .rows = {}};
   if (runs) table.columns.push_back({"run", true});
   for (const char* title : {"against", "speed-up", "total time", "p", "quality", "MACs"})
     table.columns.push_back({title, std::string_view(title) == "against"});
   if (energy) table.columns.push_back({"energy"});
+  if (modelled) table.columns.push_back({"modelled energy"});
   for (const ComparisonRow& row : rows) {
     std::vector<Cell> cells{{row.path}};
     if (runs) cells.push_back({row.run});
@@ -46,8 +46,9 @@ TextTable table_of(std::span<const ComparisonRow> rows) {
     cells.push_back({with_interval(row.latency_ratio_total, 2, "x")});
     cells.push_back({std::isnan(row.mann_whitney_p) ? "" : fmt::format("{:.2g}", row.mann_whitney_p)});
     cells.push_back({with_interval(row.quality_delta, 3, "")});
-    cells.push_back({number(row.macs_ratio, 2, "x")});
-    if (energy) cells.push_back({number(row.energy_ratio, 2, "x")});
+    cells.push_back({with_interval(row.macs_ratio, 2, "x"), tone_of(row.macs_ratio)});
+    if (energy) cells.push_back({with_interval(row.energy_ratio, 2, "x")});
+    if (modelled) cells.push_back({with_interval(row.modelled_energy_ratio, 2, "x")});
     table.rows.push_back(std::move(cells));
   }
   return table;

@@ -25,6 +25,8 @@ RunRows run(const std::string& name, const std::vector<std::pair<std::string, do
         row.threads = 2;
         row.latency_ms = (10 + first + sample) / speed * (1 + 0.001 * repetition);
         row.cost.macs = 100 / speed;
+        row.energy_profile = speed < 1 ? "other" : "chip";
+        row.modelled_energy_j = (1 + sample) / speed;
         row.quality_metric = "accuracy";
         row.quality = (first + sample) % 4 == 0 && speed > 1 ? 0 : 1;
         rows.rows.push_back(row);
@@ -45,8 +47,10 @@ TEST_CASE("paths of a run against any of them") {
   CHECK(against_base[0].latency_ratio.value == doctest::Approx(2));
   CHECK(against_base[0].latency_ratio.low == doctest::Approx(2));
   CHECK(against_base[0].latency_ratio_total.value == doctest::Approx(2));
-  CHECK(against_base[0].macs_ratio == doctest::Approx(2));
-  CHECK(std::isnan(against_base[0].energy_ratio));
+  CHECK(against_base[0].macs_ratio.value == doctest::Approx(2));
+  CHECK(against_base[0].macs_ratio.low == doctest::Approx(2));
+  CHECK(std::isnan(against_base[0].energy_ratio.value));
+  CHECK(against_base[0].modelled_energy_ratio.value == doctest::Approx(2));
   // Three of twelve samples are lost.
   CHECK(against_base[0].quality_delta.value == doctest::Approx(-0.25));
   CHECK(against_base[0].quality_delta.low == paired_proportion_interval(0, 3, 12, 0.95).low);
@@ -54,6 +58,7 @@ TEST_CASE("paths of a run against any of them") {
   CHECK(against_base[0].mann_whitney_p == doctest::Approx(std::erfc(40 / std::sqrt(81 * 19 / 12.0) / std::sqrt(2.0))));
   CHECK(against_base[0].notes.empty());
   CHECK(against_base[1].latency_ratio.value == doctest::Approx(0.5));
+  CHECK(std::isnan(against_base[1].modelled_energy_ratio.value));  // under another profile
   const auto against_fast = compare_runs(rows, nullptr, "fast");
   CHECK(against_fast[0].path == "base");
   CHECK(against_fast[1].latency_ratio.value == doctest::Approx(0.25));

@@ -80,6 +80,17 @@ TEST_CASE("why a path was not tuned") {
   CHECK(why_untuned(paths[1], {}).find("most careful setting") != std::string::npos);
 }
 
+TEST_CASE("a comparison shows the energy that it knows of") {
+  ComparisonRow row;
+  row.macs_ratio = {2, 1.5, 2.5};
+  row.modelled_energy_ratio = {3, 2.9, 3.1};
+  const std::vector<ComparisonRow> rows{row};
+  const std::string table = render_comparison(rows, Format::table, {.width = 0, .colour = false});
+  CHECK(table.find("2.00x [1.50, 2.50]") != std::string::npos);
+  CHECK(table.find("modelled energy") != std::string::npos);
+  CHECK(table.find("3.00x [2.90, 3.10]") != std::string::npos);
+}
+
 TEST_CASE("a comparison as a table tells every note once") {
   ComparisonRow first;
   first.run = first.reference_run = "a";
@@ -98,6 +109,7 @@ TEST_CASE("a comparison as a table tells every note once") {
   CHECK(table.find("few repetitions") == table.rfind("few repetitions"));
   CHECK(table.find("slow: 12 rows failed") != std::string::npos);
   CHECK(table.find("energy") == std::string::npos);
+  CHECK(table.find("MACs") != std::string::npos);
   CHECK(nlohmann::json::parse(render_comparison(rows, Format::json)).size() == 2);
   CHECK(parse_csv(render_comparison(rows, Format::csv), "out", TornEnd::refuse).records.size() == 2);
 }
