@@ -1,24 +1,41 @@
 #include "experiments/image_task.hpp"
 
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
 #include "base/error.hpp"
 #include "base/resource_path.hpp"
 #include "base/sha256.hpp"
 #include "data/shapes/field.hpp"
 #include "data/shapes/shapes.hpp"
+#include "experiments/data_source.hpp"
 #include "experiments/splits.hpp"
 
 namespace dynexec {
 namespace {
 
-std::shared_ptr<const LabelledImages> read_files(const Node& node, const std::string& format, const std::string& role,
-                                                 std::vector<Provenance>& provenance) {
+struct ImageFiles {
+  std::shared_ptr<const LabelledImages> images;
+  DataSource source;
+};
+
+ImageFiles read_files(const Node& node, const std::string& format, const std::string& role,
+                      std::vector<Provenance>& provenance) {
+  const std::vector<std::string> files = node.get_strings("files", {});
+  if (files.empty()) node.fail("names no files", "files: [test_batch.bin]");
+  const DataSource source = identify(files, role, provenance);
   std::vector<std::filesystem::path> paths;
-  for (const std::string& file : node.get_strings("files", {})) {
-    paths.push_back(resolve_path(file));
-    provenance.push_back({.role = role, .path = file, .sha256 = sha256_file(paths.back().string()), .parameters = 0});
-  }
-  if (paths.empty()) node.fail("names no files", "files: [test_batch.bin]");
-  return std::make_shared<LabelledImages>(read_images(format, paths));
+  for (const std::string& file : files) paths.push_back(resolve_path(file));
+  LabelledImages images = read_images(format, paths);
+  images.source = source.id(format);
+  return {std::make_shared<LabelledImages>(std::move(images)), source};
+}
+
+// Images of other options are others.
+std::string source_of(const ShapeOptions& options) {
+  const std::string all =
+      fmt::format("{} {} {} {}", split_name(options.split), options.seed, options.size, fmt::join(options.mix, ","));
+  return "shapes-" + sha256_hex(all).substr(0, 8);
 }
 
 // Both splits are drawn anew: nothing is read.
@@ -34,9 +51,9 @@ ImageTasks shape_tasks(const Node& task, const Node& calibration) {
   }
   options.split = parse_split(task.get_choice("split", "test", {"test", "calibration"}));
   const auto draw = [&](std::int64_t first, std::int64_t count) {
-    const auto images =
-        std::make_shared<LabelledImages>(draw_shapes(options, static_cast<std::uint64_t>(first), count));
-    return std::make_shared<ImageTask>(images, 0, count, shapes::names());
+    LabelledImages images = draw_shapes(options, static_cast<std::uint64_t>(first), count);
+    images.source = source_of(options) + (first > 0 ? fmt::format("-from-{}", first) : "");
+    return std::make_shared<ImageTask>(std::make_shared<LabelledImages>(std::move(images)), 0, count, shapes::names());
   };
   ImageTasks tasks;
   tasks.channels = 3;
@@ -58,15 +75,15 @@ ImageTasks file_tasks(const Node& task, const Node& calibration) {
   const std::int64_t wanted = calibration.get_int("samples", 500, 1, 1 << 30);
 
   ImageTasks tasks;
-  const auto images = read_files(task, format, "task data", tasks.provenance);
+  const auto [images, source] = read_files(task, format, "task data", tasks.provenance);
   tasks.channels = images->channels;
   tasks.size = images->height;
   if (images->height != images->width) task.at("files").fail("holds images that are not square", "use square images");
   tasks.test = std::make_shared<ImageTask>(images, first, samples, classes);
   if (calibration.has("files")) {
-    const auto others = read_files(calibration, format, "calibration data", tasks.provenance);
-    tasks.calibration =
-        std::make_shared<ImageTask>(others, calibration.get_int("first", 0, 0, 1 << 30), wanted, classes);
+    const ImageFiles others = read_files(calibration, format, "calibration data", tasks.provenance);
+    const std::int64_t start = calibration_start(calibration, "files", source, others.source, first, samples, wanted);
+    tasks.calibration = std::make_shared<ImageTask>(others.images, start, wanted, classes);
   } else {
     tasks.calibration = std::make_shared<ImageTask>(images, first + samples, wanted, classes);
   }

@@ -1,9 +1,8 @@
 #include "experiments/text_class_task.hpp"
 
-#include "base/resource_path.hpp"
-#include "base/sha256.hpp"
 #include "data/labelled_texts.hpp"
 #include "data/sentence_task.hpp"
+#include "experiments/data_source.hpp"
 #include "experiments/splits.hpp"
 
 namespace dynexec {
@@ -41,23 +40,25 @@ LabelledTextOptions read_file_options(const Node& node, LabelledTextOptions opti
 TextClassTasks read_files(const Node& task, const Node& calibration, std::int64_t wanted, std::int64_t classes,
                           const std::vector<std::string>& names) {
   TextClassTasks tasks;
-  const auto read = [&](const LabelledTextOptions& options, const char* role) {
-    const std::string path = resolve_path(options.file).string();
-    tasks.provenance.push_back({.role = role, .path = options.file, .sha256 = sha256_file(path), .parameters = 0});
-    return read_labelled_texts(options, classes, names);
-  };
+  const auto read = [&](const LabelledTextOptions& options) { return read_labelled_texts(options, classes, names); };
   LabelledTextOptions options;
   options.file = task.get_string("file");
   options = read_file_options(task, options);
   const std::int64_t first = task.get_int("first", 0, 0, kMost), samples = task.get_int("samples", 500, 1, kMost);
-  const std::vector<LabelledText> texts = read(options, "task data");
-  tasks.test = std::make_shared<TextClassTask>(text_samples(texts, first, samples, names));
+  const DataSource source = identify({options.file}, "task data", tasks.provenance);
+  const auto take = [&](const std::vector<LabelledText>& texts, const DataSource& from, std::int64_t begin,
+                        std::int64_t count) {
+    return std::make_shared<TextClassTask>(text_samples(texts, begin, count, names, from.id("text")));
+  };
+  const std::vector<LabelledText> texts = read(options);
+  tasks.test = take(texts, source, first, samples);
   if (calibration.has("file")) {
-    const std::vector<LabelledText> others = read(read_file_options(calibration, options), "calibration data");
-    const std::int64_t begin = calibration.get_int("first", 0, 0, kMost);
-    tasks.calibration = std::make_shared<TextClassTask>(text_samples(others, begin, wanted, names));
+    const LabelledTextOptions others = read_file_options(calibration, options);
+    const DataSource own = identify({others.file}, "calibration data", tasks.provenance);
+    const std::int64_t begin = calibration_start(calibration, "file", source, own, first, samples, wanted);
+    tasks.calibration = take(read(others), own, begin, wanted);
   } else {
-    tasks.calibration = std::make_shared<TextClassTask>(text_samples(texts, first + samples, wanted, names));
+    tasks.calibration = take(texts, source, first + samples, wanted);
   }
   return tasks;
 }

@@ -25,7 +25,7 @@ Sample ImageTask::sample(std::size_t index) const {
   const bool named = static_cast<std::size_t>(label) < class_names_.size();
   const std::string name = named ? class_names_[static_cast<std::size_t>(label)] : std::to_string(label);
   return {.index = index,
-          .id = fmt::format("image-{}", at),
+          .id = fmt::format("{}-{}", images_->source, at),
           .group = images_->groups.empty() ? name : images_->groups.at(at),
           .input = ImageInput{.pixels = images_->image(at), .label = label}};
 }

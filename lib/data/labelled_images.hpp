@@ -14,6 +14,7 @@ struct LabelledImages {
   std::vector<std::uint8_t> pixels;  // [count, channels, height, width]
   std::vector<int> labels;
   std::vector<std::string> groups;  // for breakdowns, one each; empty: the labels are the groups
+  std::string source = "image";  // begins the ids of samples; one for each content, so that runs match only their own
 
   std::size_t size() const { return labels.size(); }
   // The values of image i in [0, 1], [channels, height, width].

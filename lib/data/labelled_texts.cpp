@@ -103,7 +103,7 @@ std::vector<LabelledText> parse_labelled_texts(std::string_view content, const L
 }
 
 std::vector<Sample> text_samples(const std::vector<LabelledText>& texts, std::int64_t first, std::int64_t samples,
-                                 const std::vector<std::string>& class_names) {
+                                 const std::vector<std::string>& class_names, const std::string& source) {
   const auto available = static_cast<std::int64_t>(texts.size());
   if (first < 0 || samples < 1 || first > available || samples > available - first)
     throw Error(ErrorKind::data,
@@ -114,7 +114,7 @@ std::vector<Sample> text_samples(const std::vector<LabelledText>& texts, std::in
     const LabelledText& text = texts[static_cast<std::size_t>(first + i)];
     const auto label = static_cast<std::size_t>(text.label);
     result.push_back({.index = static_cast<std::size_t>(i),
-                      .id = fmt::format("text-{}", first + i),
+                      .id = fmt::format("{}-{}", source, first + i),
                       .group = label < class_names.size() ? class_names[label] : std::to_string(label),
                       .input = text});
   }

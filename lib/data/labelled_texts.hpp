@@ -29,8 +29,9 @@ std::vector<LabelledText> read_labelled_texts(const LabelledTextOptions& options
 std::vector<LabelledText> parse_labelled_texts(std::string_view content, const LabelledTextOptions& options,
                                                std::int64_t classes, const std::vector<std::string>& class_names);
 
-// Texts [first, first + samples) as a task's samples, in groups by label. Error(data) when there are not that many.
+// Texts [first, first + samples) as a task's samples, in groups by label; `source` begins their ids. Error(data) when
+// there are not that many.
 std::vector<Sample> text_samples(const std::vector<LabelledText>& texts, std::int64_t first, std::int64_t samples,
-                                 const std::vector<std::string>& class_names);
+                                 const std::vector<std::string>& class_names, const std::string& source = "text");
 
 }  // namespace dynexec

@@ -63,7 +63,7 @@ std::vector<Sample> sentence_samples(const SentenceOptions& options) {
       sentence = draw_in_split(options, random, difficulty, label);
     } while (!seen.insert(sentence.text).second);
     samples.push_back({.index = i,
-                       .id = fmt::format("{}/{}/{}", split_name(options.split), difficulty, i),
+                       .id = fmt::format("{}-{}/{}/{}", split_name(options.split), options.seed, difficulty, i),
                        .group = fmt::format("difficulty/{}", difficulty),
                        .input = LabelledText{sentence.text, label}});
   }
