@@ -19,18 +19,12 @@ constexpr std::size_t kLine = 64;
 constexpr std::size_t kHugePage = std::size_t{2} << 20;
 constexpr std::size_t kClusterBytes = 32 * kHugePage;  // address space; memory is taken as it is used
 
-// More than the machine has would be granted at first and end the process later.
-std::size_t physical_bytes() {
-  const long pages = sysconf(_SC_PHYS_PAGES), page = sysconf(_SC_PAGESIZE);
-  if (pages <= 0 || page <= 0) return std::numeric_limits<std::size_t>::max();
-  return static_cast<std::size_t>(pages) * static_cast<std::size_t>(page);
-}
-
 [[noreturn]] void refuse(std::int64_t count) {
   throw Error(ErrorKind::io, "cannot allocate " + std::to_string(count) + " floats", "",
               "use a smaller model or a shorter context, or free memory");
 }
 
+// More than the machine has would be granted at first and end the process later.
 std::size_t checked_bytes(std::int64_t count) {
   if (static_cast<std::size_t>(count) >= physical_bytes() / sizeof(float)) refuse(count);
   return (static_cast<std::size_t>(count) * sizeof(float) + kLine - 1) / kLine * kLine;
@@ -68,6 +62,12 @@ class Cluster {
 };
 
 }  // namespace
+
+std::size_t physical_bytes() {
+  const long pages = sysconf(_SC_PHYS_PAGES), page = sysconf(_SC_PAGESIZE);
+  if (pages <= 0 || page <= 0) return std::numeric_limits<std::size_t>::max();
+  return static_cast<std::size_t>(pages) * static_cast<std::size_t>(page);
+}
 
 AlignedFloats::AlignedFloats(std::int64_t count) {
   if (count <= 0) return;

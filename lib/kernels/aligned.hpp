@@ -8,6 +8,9 @@
 
 namespace dynexec {
 
+// Of the machine; the largest number where it cannot be told.
+std::size_t physical_bytes();
+
 class AlignedFloats {
  public:
   AlignedFloats() = default;

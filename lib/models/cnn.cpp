@@ -7,13 +7,14 @@
 
 #include "base/error.hpp"
 #include "kernels/pool2d.hpp"
-#include "models/cnn_weights.hpp"
+#include "models/cnn_maps.hpp"
 
 namespace dynexec {
 
 std::shared_ptr<const Cnn> Cnn::load(const ModelFolder& folder) {
   std::shared_ptr<Cnn> network(new Cnn());
   load_cnn_weights(folder, *network->weights_);
+  require_room_for_maps(plan_maps(*network->weights_).bytes(), (folder.path() / "config.json").string());
   return network;
 }
 
@@ -65,59 +66,19 @@ struct CnnSession::State {
   static void run_step(std::span<CnnSession* const> sessions, std::size_t index);
   const FeatureMap& block_shortcut(const CnnStep& step);
 
-  // Takes a map of this shape that is not in use.
-  std::size_t claim(std::int64_t size, std::int64_t channels, std::span<const std::size_t> in_use);
-
   std::shared_ptr<const Cnn> network;
   const CnnWeights& weights;
-  std::vector<FeatureMap> maps;
-  std::vector<std::size_t> map_of_step;       // into maps
-  std::vector<std::size_t> block_input;       // of the steps that end a block
-  std::vector<std::size_t> shortcut_of_step;  // of the steps whose shortcut needs a map of its own
-  std::vector<float> pooled, hidden, next, logits;
+  CnnMaps plan;
+  std::vector<FeatureMap> maps;  // as planned
+  std::vector<float> pooled, hidden, next;
   std::vector<ConvJob> jobs;
   std::size_t next_step = 0, done = 0;
   bool started = false;
 };
 
-std::size_t CnnSession::State::claim(std::int64_t size, std::int64_t channels, std::span<const std::size_t> in_use) {
-  for (std::size_t i = 1; i < maps.size(); ++i)
-    if (maps[i].width() == size && maps[i].channels() == channels &&
-        std::find(in_use.begin(), in_use.end(), i) == in_use.end())
-      return i;
-  maps.emplace_back(size, size, channels, 1);
-  return maps.size() - 1;
-}
-
 CnnSession::State::State(std::shared_ptr<const Cnn> owner, const CnnWeights& w)
-    : network(std::move(owner)), weights(w) {
-  const CnnConfig& config = weights.config;
-  maps.emplace_back(config.image_size, config.image_size, config.in_channels, config.wide_stem ? 3 : 1);
-  map_of_step.resize(weights.steps.size());
-  block_input.resize(weights.steps.size());
-  shortcut_of_step.resize(weights.steps.size());
-  std::size_t current = 0, entry = 0;
-  // Shortcuts without weights keep zero channels beside the copied ones, so nothing else may write to their maps.
-  std::vector<std::size_t> reserved;
-  for (std::size_t i = 0; i < weights.steps.size(); ++i) {
-    const CnnStep& step = weights.steps[i];
-    if (step.begins_block) entry = current;
-    std::vector<std::size_t> in_use = reserved;
-    in_use.insert(in_use.end(), {current, entry});
-    if (step.ends_block) {
-      block_input[i] = shortcut_of_step[i] = entry;
-      if (step.projection) {
-        shortcut_of_step[i] = claim(step.size, step.channels, in_use);
-        in_use.push_back(shortcut_of_step[i]);
-      } else if (maps[entry].width() != step.size || maps[entry].channels() != step.channels) {
-        maps.emplace_back(step.size, step.size, step.channels, 0);
-        shortcut_of_step[i] = maps.size() - 1;
-        reserved.push_back(shortcut_of_step[i]);
-        in_use.push_back(shortcut_of_step[i]);
-      }
-    }
-    current = map_of_step[i] = claim(step.size, step.channels, in_use);
-  }
+    : network(std::move(owner)), weights(w), plan(plan_maps(w)) {
+  for (const MapShape& map : plan.maps) maps.emplace_back(map.size, map.size, map.channels, map.border);
   const std::int64_t features = weights.classifier.front()->in_features();
   pooled.resize(static_cast<std::size_t>(features));
   std::int64_t widest = 1;
@@ -129,8 +90,8 @@ CnnSession::State::State(std::shared_ptr<const Cnn> owner, const CnnWeights& w)
 
 const FeatureMap& CnnSession::State::block_shortcut(const CnnStep& step) {
   const auto index = static_cast<std::size_t>(&step - weights.steps.data());
-  const FeatureMap& input = maps[block_input[index]];
-  FeatureMap& shortcut = maps[shortcut_of_step[index]];
+  const FeatureMap& input = maps[plan.block_input[index]];
+  FeatureMap& shortcut = maps[plan.shortcut_of_step[index]];
   if (step.projection) {
     step.projection->forward(input, shortcut, Activation::none);
   } else if (&shortcut != &input) {
@@ -150,8 +111,8 @@ void CnnSession::State::run_step(std::span<CnnSession* const> sessions, std::siz
   first.jobs.clear();
   for (CnnSession* const session : sessions) {
     State& s = *session->state_;
-    const FeatureMap& in = s.maps[index == 0 ? 0 : s.map_of_step[index - 1]];
-    FeatureMap& out = s.maps[s.map_of_step[index]];
+    const FeatureMap& in = s.maps[index == 0 ? 0 : s.plan.map_of_step[index - 1]];
+    FeatureMap& out = s.maps[s.plan.map_of_step[index]];
     if (!step.convolution) {
       max_pool(in, out, step.pool_kernel, step.pool_stride, step.pool_padding);
     } else {
@@ -224,7 +185,7 @@ void CnnSession::run_together(std::span<CnnSession* const> sessions, std::size_t
 
 const FeatureMap& CnnSession::features() const {
   const State& s = *state_;
-  return s.maps[s.next_step == 0 ? 0 : s.map_of_step[s.next_step - 1]];
+  return s.maps[s.next_step == 0 ? 0 : s.plan.map_of_step[s.next_step - 1]];
 }
 
 std::span<const float> CnnSession::logits() {

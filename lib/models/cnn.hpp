@@ -29,7 +29,8 @@ struct CnnWeights;
 class Cnn {
  public:
   // Loads, checks every shape and folds batch normalisation into the convolutions. Names as published by torchvision,
-  // timm, transformers and the CIFAR repositories. Throws Error(model).
+  // timm, transformers and the CIFAR repositories. Throws Error(model), also where an image's maps would take most of
+  // the memory.
   static std::shared_ptr<const Cnn> load(const ModelFolder& folder);
   static std::shared_ptr<const Cnn> load(const std::filesystem::path& folder);
   ~Cnn();

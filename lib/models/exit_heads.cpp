@@ -8,6 +8,7 @@
 #include "kernels/bag_of_features.hpp"
 #include "kernels/branch.hpp"
 #include "kernels/pool2d.hpp"
+#include "models/cnn_maps.hpp"
 #include "models/json_fields.hpp"
 
 namespace dynexec {
@@ -49,6 +50,7 @@ class LinearHead : public ExitHead {
 
   double macs() const override { return linear_->macs_per_row(); }
   double weight_bytes() const override { return static_cast<double>(linear_->weight_bytes()); }
+  double buffer_bytes() const override { return static_cast<double>(pooled_.size() * sizeof(float)); }
   void classify(const FeatureMap& map, std::span<float> logits) override {
     adaptive_average_pool(map, 1, pooled_.data());
     linear_->forward(pooled_.data(), logits.data(), 1);
@@ -74,6 +76,10 @@ class BagOfFeaturesHead : public ExitHead {
 
   double macs() const override { return conv_.macs(scores_) + linear_->macs_per_row(); }
   double weight_bytes() const override { return static_cast<double>(conv_.weight_bytes() + linear_->weight_bytes()); }
+  double buffer_bytes() const override {
+    return static_cast<double>(scores_.bytes()) +
+           static_cast<double>((scratch_.size() + histogram_.size()) * sizeof(float));
+  }
 
   void classify(const FeatureMap& map, std::span<float> logits) override {
     conv_.forward(map, scores_, Activation::none);
@@ -134,6 +140,7 @@ std::vector<ExitPoint> load_exit_heads(const ModelFolder& folder, const Cnn& net
   if (std::find(kinds.begin(), kinds.end(), kind) == kinds.end())
     fields.refuse("kind", "unknown head '" + kind + "'", "use linear or bof");
   const auto units = static_cast<std::int64_t>(network.units().size());
+  double map_bytes = 0;
   for (const std::int64_t unit : fields.integers("units", 0, units - 1)) {
     if (!exits.empty() && static_cast<std::size_t>(unit) <= exits.back().unit)
       fields.refuse("units", "the units do not ascend", "list each unit once, in order");
@@ -144,6 +151,8 @@ std::vector<ExitPoint> load_exit_heads(const ModelFolder& folder, const Cnn& net
     if (kind == "linear") {
       exits.push_back({index, std::make_unique<LinearHead>(part, about.channels, classes)});
     } else {
+      map_bytes += MapShape{about.size, part.rows("codebook.weight", kMostCodewords), 0}.bytes();
+      require_room_for_maps(map_bytes, (folder.path() / "config.json").string());
       exits.push_back({index, std::make_unique<BagOfFeaturesHead>(part, about, classes)});
     }
   }

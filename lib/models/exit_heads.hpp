@@ -23,6 +23,7 @@ class ExitHead {
   virtual ~ExitHead() = default;
   virtual double macs() const = 0;
   virtual double weight_bytes() const = 0;
+  virtual double buffer_bytes() const = 0;
   // map: of the head's unit; logits [classes].
   virtual void classify(const FeatureMap& map, std::span<float> logits) = 0;
 };

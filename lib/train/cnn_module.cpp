@@ -11,6 +11,7 @@
 #include "base/random.hpp"
 #include "kernels/conv2d.hpp"
 #include "train/backbone.hpp"
+#include "train/export.hpp"
 
 namespace dynexec {
 namespace {
@@ -94,9 +95,7 @@ class CnnModule : public Backbone {
     for (const auto* list : {&parameters_, &buffers_})
       for (const auto& [name, tensor] : *list) {
         const bool half = tensor.dim() >= 2;
-        at::Tensor value = tensor.detach().to(half ? at::kHalf : at::kFloat).contiguous();
-        if (!at::isfinite(value).all().item<bool>())
-          throw Error(ErrorKind::model, "a weight does not fit into fp16", name, "train with a smaller learning rate");
+        at::Tensor value = exported_copy(name, tensor, half);
         views.push_back(
             {exported_name(name),
              half ? DType::f16 : DType::f32,

@@ -17,6 +17,7 @@
 #include "train/checkpoint.hpp"
 #include "train/exit_card.hpp"
 #include "train/exit_modules.hpp"
+#include "train/export.hpp"
 #include "train/training_images.hpp"
 #include "weights/safetensors.hpp"
 
@@ -159,7 +160,7 @@ class Run {
     backbone_->export_to(views, owners);
     for (const auto& [name, tensor] : modules_.parameters()) {
       const bool half = trained_ && tensor.dim() >= 2;
-      owners.push_back(tensor.detach().to(half ? at::kHalf : at::kFloat).contiguous());
+      owners.push_back(exported_copy(name, tensor, half));
       const at::Tensor& value = owners.back();
       views.push_back(
           {name,

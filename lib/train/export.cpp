@@ -48,15 +48,20 @@ nlohmann::json tokenizer_config(const LlamaShape& shape) {
 
 }  // namespace
 
+at::Tensor exported_copy(const std::string& name, const at::Tensor& tensor, bool half) {
+  at::Tensor copy = tensor.detach().to(half ? at::kHalf : at::kFloat).contiguous();
+  if (!at::isfinite(copy).all().item<bool>())
+    throw Error(ErrorKind::model, half ? "a weight does not fit into fp16" : "a weight is not finite", name,
+                "train with a smaller learning rate");
+  return copy;
+}
+
 void write_half_weights(const std::filesystem::path& path, const NamedTensors& tensors) {
   const c10::NoGradGuard no_grad;
   NamedTensors halves;
   std::vector<TensorView> views;
   for (const auto& [name, tensor] : tensors) {
-    at::Tensor half = tensor.detach().to(at::kHalf).contiguous();
-    if (!at::isfinite(half).all().item<bool>()) {
-      throw Error(ErrorKind::model, "a weight does not fit into fp16", name, "train with a smaller learning rate");
-    }
+    at::Tensor half = exported_copy(name, tensor, true);
     views.push_back({name,
                      DType::f16,
                      half.sizes().vec(),

@@ -25,6 +25,9 @@ struct TrainFigures {
 void export_model(const std::filesystem::path& folder, const LlamaModule& module, const nlohmann::json& tokenizer,
                   const TrainOptions& options, const TrainFigures& figures);
 
+// A copy of a tensor as it is written, in F16 or F32. Error(model) naming the tensor when a value does not fit.
+at::Tensor exported_copy(const std::string& name, const at::Tensor& tensor, bool half);
+
 // The tensors in F16. Error(model) naming one that does not fit.
 void write_half_weights(const std::filesystem::path& path, const NamedTensors& tensors);
 

@@ -4,6 +4,8 @@
 
 #include "base/error.hpp"
 #include "cnn_fixture.hpp"
+#include "kernels/aligned.hpp"
+#include "models/cnn_maps.hpp"
 #include "models/exit_heads.hpp"
 
 using namespace dynexec;
@@ -202,4 +204,37 @@ TEST_CASE("what is wrong with a network is said") {
     folder.config["exits"]["kind"] = "forest";
     CHECK(mentions(refusal(folder), "forest"));
   }
+}
+
+TEST_CASE("feature maps that would not fit into memory together are refused before any is allocated") {
+  // Maps of 17 GB behind small convolutions, no two of one shape.
+  const double map = 1026.0 * 1026.0 * 4000 * 4;
+  const double pairs = static_cast<double>(physical_bytes()) / 2 / map + 1;
+  if (pairs > 90) return;
+  CnnFolder folder("maps");
+  std::vector<std::int64_t> layers;
+  std::int64_t in = 3;
+  for (std::int64_t pair = 0; pair < static_cast<std::int64_t>(pairs); ++pair)
+    for (const std::int64_t width : {4095 - pair, std::int64_t{1}}) {
+      const auto index = static_cast<std::int64_t>(3 * layers.size());
+      folder.conv("features." + std::to_string(index), width, in, 3);
+      folder.norm("features." + std::to_string(index + 1), width);
+      layers.push_back(width);
+      in = width;
+    }
+  folder.add("classifier.weight", {2, 1});
+  folder.add("classifier.bias", {2});
+  folder.config = {{"model_type", "vgg"}, {"layers", layers}, {"num_classes", 2}, {"image_size", 1024}};
+  CHECK(mentions(refusal(folder), "feature maps"));
+}
+
+TEST_CASE("planned maps are those of a session") {
+  CnnFolder folder;
+  folder.resnet();
+  CnnWeights weights;
+  load_cnn_weights(ModelFolder::open(folder.write()), weights);
+  const CnnMaps plan = plan_maps(weights);
+  const CnnSession session(Cnn::load(folder.path()));
+  // Beside the maps: the pooled channels and two rows of logits.
+  CHECK(session.memory_bytes() == plan.bytes() + (16 + 2 * 5) * 4);
 }

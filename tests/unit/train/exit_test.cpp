@@ -10,6 +10,7 @@
 #include "train/backbone.hpp"
 #include "train/exit_modules.hpp"
 #include "train/exit_trainer.hpp"
+#include "train/export.hpp"
 
 using namespace dynexec;
 
@@ -148,4 +149,10 @@ TEST_CASE("images and units that do not fit are refused") {
     setup.options.optimiser.learning_rate = 0.01;
     CHECK_THROWS_AS(train_exits(setup.options, nullptr, nullptr), Error);
   }
+}
+
+TEST_CASE("weights that cannot be written are refused") {
+  CHECK_NOTHROW(exported_copy("w", at::full({2, 2}, 6e4), true));
+  CHECK_NOTHROW(exported_copy("w", at::full({2}, 1e6), false));
+  CHECK_THROWS_AS(exported_copy("w", at::full({2, 2}, 1e6), true), Error);
 }
