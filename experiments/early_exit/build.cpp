@@ -1,6 +1,7 @@
 // Builds the experiment "early_exit" from its config.
 #include <chrono>
 
+#include "base/error.hpp"
 #include "experiments/early_exit/networks.hpp"
 #include "experiments/early_exit/path.hpp"
 #include "kernels/thread_pool.hpp"
@@ -25,6 +26,23 @@ void check_exits(const PathOptions& path, std::size_t exits) {
   }
 }
 
+// Where rows run, the same would be a failure of every row and not of the config.
+void check_batches(const Node& root, Shared& shared) {
+  const Node bench = root.section("bench");
+  if (!bench.has("batch_size") || bench.get_int("batch_size") == 1) return;
+  const Node batch_size = bench.at("batch_size");
+  for (const PathOptions& path : shared.paths)
+    if (path.governor.real)
+      batch_size.fail("asks for batches, and the frequency of path '" + path.name + "' follows one input at a time",
+                      "remove batch_size, or use control: model");
+  try {
+    shared.rows(2);
+  } catch (const Error& error) {
+    if (error.kind() != ErrorKind::config) throw;
+    batch_size.fail("asks for batches, and " + error.message(), error.hint());
+  }
+}
+
 }  // namespace
 
 Experiment build(const Node& root) {
@@ -37,6 +55,7 @@ Experiment build(const Node& root) {
   shared->paths = options.paths;
   for (std::size_t i = 0; i < loaded.calibration->size(); ++i)
     shared->calibration.push_back(loaded.calibration->sample(i).input);
+  check_batches(root, *shared);
 
   Experiment experiment;
   experiment.task = loaded.test;

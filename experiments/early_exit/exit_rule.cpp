@@ -94,15 +94,6 @@ class Logit : public ExitRule {
 
 }  // namespace
 
-const std::vector<std::string>& rule_names() {
-  static const std::vector<std::string> names{"entropy", "confidence", "margin", "patience", "vote", "gate", "logit"};
-  return names;
-}
-
-double highest_score(const std::string& rule) {
-  return rule == "logit" ? std::numeric_limits<double>::infinity() : 1;
-}
-
 std::unique_ptr<ExitRule> make_rule(const RuleOptions& options, const RuleRequest& request) {
   if (options.name == "entropy") return std::make_unique<Signal>(&ExitSignals::certainty);
   if (options.name == "confidence") return std::make_unique<Signal>(&ExitSignals::top);

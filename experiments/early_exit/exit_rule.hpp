@@ -39,18 +39,14 @@ class ExitRule {
   virtual std::unique_ptr<ExitRule> clone() const = 0;
 };
 
-// entropy (BranchyNet, DeeBERT; normalised), confidence (largest probability), margin, patience (PABEE), vote, gate
-// (logistic regression, see gate.hpp), logit (Predictive Exit: largest logit over the exit's mean logit).
-const std::vector<std::string>& rule_names();
-// The score's largest value; infinity for logit.
-double highest_score(const std::string& rule);
-
 struct RuleRequest {
   std::size_t classes = 0, exits = 0;  // of the network
   // Whether the rule may look at the exits tested before, as the gate likes to.
   bool may_remember = true;
 };
-// Unknown names are an internal error: options are checked where they are read.
+// entropy (BranchyNet, DeeBERT; normalised), confidence (largest probability), margin, patience (PABEE), vote, gate
+// (logistic regression, see gate.hpp), logit (Predictive Exit: largest logit over the exit's mean logit). Other names
+// are an internal error: options are checked where they are read.
 std::unique_ptr<ExitRule> make_rule(const RuleOptions& options, const RuleRequest& request);
 
 }  // namespace dynexec::early_exit

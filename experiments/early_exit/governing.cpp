@@ -75,7 +75,7 @@ void Pacer::before_jump(std::size_t at, std::size_t exit) {
 }
 
 void Pacer::finish() {
-  processors_->set(governor_.base_level());
+  processors_->set(processors_->mhz().size() - 1);
 }
 
 std::unique_ptr<Pacer> make_pacer(const std::shared_ptr<Cpufreq>& processors, const GovernorOptions& options,

@@ -29,9 +29,11 @@ class Pacer {
   // governor: over the processors' levels.
   Pacer(std::shared_ptr<Cpufreq> processors, Governor governor, const PartCosts& costs, std::size_t exits);
 
+  // At the level of work without a forecast.
   void start();
   // Before the layers from exit `at`, which was tested, to `exit`.
   void before_jump(std::size_t at, std::size_t exit);
+  // Back to the highest level, which the paths without a pacer run at.
   void finish();
 
  private:

@@ -2,6 +2,7 @@
 
 #include "base/error.hpp"
 #include "data/image_task.hpp"
+#include "kernels/branch.hpp"
 
 namespace dynexec::early_exit {
 
@@ -19,8 +20,8 @@ MultiExitCnn::MultiExitCnn(std::shared_ptr<const Cnn> network, std::shared_ptr<c
     : network_(std::move(network)), session_(network_), exits_(std::move(exits)), logits_(classes()) {}
 
 double MultiExitCnn::memory_bytes() const {
-  double bytes = network_->weight_bytes() + session_.memory_bytes();
-  for (const ExitPoint& exit : *exits_) bytes += exit.head->weight_bytes();
+  double bytes = network_->weight_bytes() + row_bytes();
+  for (const ExitPoint& exit : *exits_) bytes += exit.head->weight_bytes() + exit.head->buffer_bytes();
   return bytes;
 }
 
@@ -63,16 +64,21 @@ void MultiExitCnn::run_layers_together(std::span<MultiExit* const> rows, std::si
 
 std::span<const float> MultiExitCnn::logits(std::size_t exit) {
   run_layers_to(exit);
+  std::span<const float> logits = logits_;
   if (exit == exits_->size()) {
     cost_.macs += network_->classifier_macs();
     cost_.weight_bytes += network_->classifier_bytes();
-    return session_.logits();
+    logits = session_.logits();
+  } else {
+    ExitHead& head = *(*exits_)[exit].head;
+    cost_.macs += head.macs();
+    cost_.weight_bytes += head.weight_bytes();
+    head.classify(session_.features(), logits_);
   }
-  ExitHead& head = *(*exits_)[exit].head;
-  cost_.macs += head.macs();
-  cost_.weight_bytes += head.weight_bytes();
-  head.classify(session_.features(), logits_);
-  return logits_;
+  if (!kernel_branch().all_finite(logits.data(), static_cast<std::int64_t>(logits.size())))
+    throw Error(ErrorKind::model, "the logits are not finite", "after " + network_->units()[unit_of(exit)].name,
+                "the weights may be damaged; check the checkpoint's sha256");
+  return logits;
 }
 
 // A convolution is a matrix of (inputs of a pixel) x (channels) that meets every pixel. Where a unit holds two, the

@@ -19,12 +19,14 @@ class MultiExit {
   virtual std::size_t exits() const = 0;  // the network's own head at the end not counted
   virtual std::size_t classes() const = 0;
   virtual double memory_bytes() const = 0;
+  // The part of it that another() does not share.
+  virtual double row_bytes() const { return 0; }
 
   virtual void start(const std::any& input) = 0;
   // Runs the layers up to an exit, exits() for all, without any head. Exits are asked for in ascending order.
   virtual void run_layers_to(std::size_t exit) = 0;
   // The same where it has not been done, and the exit's head (exits(): the network's own): logits [classes], valid
-  // until the next call.
+  // until the next call. Error(model) when they are not finite.
   virtual std::span<const float> logits(std::size_t exit) = 0;
   // What has run since start(), counted by the code that ran; `tokens` is 1.
   virtual const Cost& cost() const = 0;
@@ -49,6 +51,9 @@ class MultiExitCnn : public MultiExit {
   std::size_t exits() const override { return exits_->size(); }
   std::size_t classes() const override { return static_cast<std::size_t>(network_->config().classes); }
   double memory_bytes() const override;
+  double row_bytes() const override {
+    return session_.memory_bytes() + static_cast<double>(logits_.size() * sizeof(float));
+  }
   void start(const std::any& input) override;
   void run_layers_to(std::size_t exit) override;
   std::span<const float> logits(std::size_t exit) override;

@@ -27,6 +27,7 @@ class MultiExitEncoder : public MultiExit {
   std::size_t exits() const override { return parts_->exits.size(); }
   std::size_t classes() const override { return static_cast<std::size_t>(parts_->encoder->config().classes); }
   double memory_bytes() const override;
+  double row_bytes() const override { return session_.memory_bytes(); }
   void start(const std::any& input) override;
   void run_layers_to(std::size_t exit) override;
   std::span<const float> logits(std::size_t exit) override;

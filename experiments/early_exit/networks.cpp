@@ -1,7 +1,10 @@
 #include "experiments/early_exit/networks.hpp"
 
+#include <fmt/format.h>
+
 #include "base/error.hpp"
 #include "base/resource_path.hpp"
+#include "data/shapes/field.hpp"
 #include "experiments/early_exit/multi_exit_encoder.hpp"
 #include "experiments/image_task.hpp"
 #include "experiments/text_class_task.hpp"
@@ -15,6 +18,27 @@ namespace {
               std::string("train some: dynexec train with kind: ") + kind);
 }
 
+void check_label(const Node& node, int label, std::int64_t classes) {
+  if (label >= classes)
+    node.fail(fmt::format("has the label {}, and the network knows {} classes", label, classes),
+              "use data of the classes that the network was trained on");
+}
+
+void check_labels(const Node& node, const Task& images, std::int64_t classes) {
+  for (std::size_t i = 0; i < images.size(); ++i)
+    check_label(node, std::any_cast<const ImageInput&>(images.sample(i).input).label, classes);
+}
+
+void check_labels(const Node& root, const ImageTasks& tasks, std::int64_t classes) {
+  const Node task = root.at("task"), calibration = root.section("calibration");
+  if (task.get_string("kind", "images") == "shapes") {  // of any class; there may be many, and large ones
+    check_label(task, static_cast<int>(shapes::names().size()) - 1, classes);
+    return;
+  }
+  check_labels(task, *tasks.test, classes);
+  check_labels(calibration.has("files") ? calibration : task, *tasks.calibration, classes);
+}
+
 LoadedNetwork load_cnn(const Node& root, const ModelFolder& folder) {
   const std::shared_ptr<const Cnn> network = Cnn::load(folder);
   const ImageTasks tasks = read_image_tasks(root);
@@ -23,6 +47,7 @@ LoadedNetwork load_cnn(const Node& root, const ModelFolder& folder) {
     root.at("task").fail(
         "has images of another size than the network takes",
         "use images of " + std::to_string(config.image_size) + " x " + std::to_string(config.image_size));
+  check_labels(root, tasks, config.classes);
   std::vector<ExitPoint> exits = load_exit_heads(folder, *network);
   if (exits.empty()) fail_without_exits(folder, "exits");
   LoadedNetwork loaded{.network = std::make_unique<MultiExitCnn>(

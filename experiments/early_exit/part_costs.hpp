@@ -11,7 +11,7 @@ namespace dynexec::early_exit {
 
 class PartCosts {
  public:
-  // Runs every part on the inputs in turn (at least once each, for up to budget_ms) and takes medians.
+  // Runs every part on the inputs in turn (three times at least, else for up to budget_ms) and takes medians.
   PartCosts(MultiExit& network, std::span<const std::any> inputs, double budget_ms);
 
   // A part's time as it was just seen: the costs follow a machine that drifts. Interruptions are left out.

@@ -20,7 +20,7 @@ class ExitPath : public Path {
   }
 
   const PathInfo& info() const override { return info_; }
-  double tensor_bytes() const override { return shared_->network->memory_bytes(); }
+  double tensor_bytes() const override { return shared_->memory_bytes(); }
 
   void prepare() override {
     shared_->costs();
@@ -44,12 +44,15 @@ class ExitPath : public Path {
                    .pacer = pacer_.get()});
     traces_ = request.trace;
     std::vector<Outcome> outcomes(samples.size());
-    for (std::size_t i = 0; i < samples.size(); ++i) {
-      outcomes[i].output = ClassOutput{.label = walks_[i].label};
-      outcomes[i].cost = walks_[i].cost;
-      outcomes[i].work = std::move(walks_[i].work);
-    }
+    for (std::size_t i = 0; i < samples.size(); ++i) outcomes[i] = outcome_of(walks_[i]);
     return outcomes;
+  }
+
+  bool rehearses() const override { return true; }
+  Outcome rehearse(const Sample& sample, const Streams& streams) override {
+    ReplayedExits network(shared_->hindsight(sample));
+    Walk taken = walk(network, *navigators_.front(), std::any(std::size_t{0}), streams);
+    return outcome_of(taken);
   }
 
   std::optional<Mismatch> compare(const Outcome&, const Outcome&) const override { return std::nullopt; }
@@ -86,14 +89,22 @@ class ExitPath : public Path {
   }
 
  private:
+  static Outcome outcome_of(Walk& taken) {
+    Outcome outcome;
+    outcome.output = ClassOutput{.label = taken.label};
+    outcome.cost = taken.cost;
+    outcome.work = std::move(taken.work);
+    return outcome;
+  }
+
   // After the navigator has been fitted: a governor is fitted to where it leads.
   void govern() {
     const WalkModel* model = shared_->walk_model();
     governor_.reset();
     if (model) governor_ = fitted();
     if (options_.governor.real)
-      pacer_ = make_pacer(shared_->processors(options_.governor.sysfs), options_.governor.options,
-                          governor_ ? &*governor_ : nullptr, model, shared_->costs(), shared_->network->exits());
+      pacer_ = make_pacer(shared_->processors(options_), options_.governor.options, governor_ ? &*governor_ : nullptr,
+                          model, shared_->costs(), shared_->network->exits());
   }
 
   Governor fitted() {

@@ -11,8 +11,8 @@
 namespace dynexec::early_exit {
 namespace {
 
-constexpr std::size_t kKeptHindsight = 64;  // samples: as many as a block usually has
-constexpr double kStartShare = 0.3;         // of the exits: the published engine starts at layer 6 of 20
+constexpr std::size_t kHindsightBytes = std::size_t{64} << 20;
+constexpr double kStartShare = 0.3;  // of the exits: the published engine starts at layer 6 of 20
 
 std::vector<std::size_t> exits_from(std::size_t first, std::size_t exits) {
   std::vector<std::size_t> list(exits - std::min(first, exits));
@@ -36,7 +36,7 @@ std::unique_ptr<Course> course_of(const PathOptions& path, std::size_t exits) {
 // How the calibration inputs would go.
 struct Replay {
   std::vector<double> histogram;  // of the exits they leave at
-  double macs = 0;                // mean
+  double layer_macs = 0;          // mean, without heads
 };
 
 Replay replay(const RecordedExits& recorded, Navigator& navigator) {
@@ -45,17 +45,17 @@ Replay replay(const RecordedExits& recorded, Navigator& navigator) {
   for (std::size_t i = 0; i < recorded.samples(); ++i) {
     const Walk taken = walk(network, navigator, std::any(i));
     result.histogram[taken.exit] += 1;
-    result.macs += taken.cost.macs / static_cast<double>(recorded.samples());
+    result.layer_macs += recorded.layer_macs_to(taken.exit) / static_cast<double>(recorded.samples());
   }
   return result;
 }
 
-// The exit whose cost is nearest to `macs`.
-std::size_t exit_of_cost(const RecordedExits& recorded, double macs) {
+// The exit that is nearest to a mean depth.
+std::size_t exit_at_depth(const RecordedExits& recorded, double layer_macs) {
   std::size_t best = 0;
   double least = std::numeric_limits<double>::infinity();
   for (std::size_t exit = 0; exit <= recorded.exits(); ++exit) {
-    const double off = std::abs(recorded.layer_macs_to(exit) + recorded.head(exit).macs - macs);
+    const double off = std::abs(recorded.layer_macs_to(exit) - layer_macs);
     if (off < least) least = off, best = exit;
   }
   return best;
@@ -77,7 +77,10 @@ std::unique_ptr<Navigator> plain_navigator(const PathOptions& path, std::size_t 
 }
 
 PartCosts& Shared::costs() {
-  if (!costs_) costs_ = std::make_unique<PartCosts>(*network, calibration, calibration_ms);
+  if (costs_) return *costs_;
+  for (const PathOptions& path : paths)
+    if (path.governor.real) processors(path);
+  costs_ = std::make_unique<PartCosts>(*network, calibration, calibration_ms);
   return *costs_;
 }
 
@@ -97,8 +100,15 @@ const WalkModel* Shared::walk_model() {
   return walk_model_.get();
 }
 
-std::shared_ptr<Cpufreq> Shared::processors(const std::string& sysfs) {
-  if (!processors_) processors_ = std::make_shared<Cpufreq>(sysfs);
+std::shared_ptr<Cpufreq> Shared::processors(const PathOptions& path) {
+  const std::string& sysfs = path.governor.sysfs;
+  if (!processors_) {
+    processors_ = std::make_shared<Cpufreq>(sysfs);
+    sysfs_ = sysfs;
+  }
+  if (sysfs != sysfs_)
+    throw Error(ErrorKind::config, "path '" + path.name + "' controls other processors than the paths before it", sysfs,
+                "name one sysfs folder for all paths: " + sysfs_);
   return processors_;
 }
 
@@ -109,6 +119,12 @@ std::span<MultiExit* const> Shared::rows(std::size_t count) {
     rows_.push_back(others_.back().get());
   }
   return std::span(rows_).first(count);
+}
+
+double Shared::memory_bytes() const {
+  double bytes = network->memory_bytes();
+  for (const std::unique_ptr<MultiExit>& other : others_) bytes += other->row_bytes();
+  return bytes;
 }
 
 std::unique_ptr<Navigator> Shared::navigator(const PathOptions& path) {
@@ -140,13 +156,15 @@ std::unique_ptr<Navigator> Shared::navigator(const PathOptions& path) {
       std::find_if(paths.begin(), paths.end(), [&](const PathOptions& o) { return o.name == path.like; });
   if (other == paths.end()) throw Error(ErrorKind::internal, "no path named '" + path.like + "'", "", "");
   const Replay taken = replay(recorded(), *navigator(*other));
-  return path.method == Method::random ? at_random(taken.histogram) : always(exit_of_cost(recorded(), taken.macs));
+  return path.method == Method::random ? at_random(taken.histogram)
+                                       : always(exit_at_depth(recorded(), taken.layer_macs));
 }
 
 const RecordedExits& Shared::hindsight(const Sample& sample) {
   const auto known = hindsight_.find(sample.index);
   if (known != hindsight_.end()) return known->second;
-  if (hindsight_.size() >= kKeptHindsight) hindsight_.clear();
+  const std::size_t bytes = (network->exits() + 1) * (network->classes() * sizeof(float) + 2 * sizeof(PartWork));
+  if (hindsight_.size() * bytes >= kHindsightBytes) hindsight_.clear();
   return hindsight_.emplace(sample.index, RecordedExits(*network, std::span(&sample.input, 1))).first->second;
 }
 

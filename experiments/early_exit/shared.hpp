@@ -24,22 +24,25 @@ struct Shared {
   std::vector<PathOptions> paths;
   std::optional<HardwareOptions> hardware;
 
-  // Measured at the first call.
+  // Measured at the first call, at the highest frequency where any path controls it.
   PartCosts& costs();
   // Of the calibration inputs, recorded at the first call.
   const RecordedExits& recorded();
   // Networks for the rows of a batch, the first one `network`.
   std::span<MultiExit* const> rows(std::size_t count);
+  // Of the networks of all rows so far.
+  double memory_bytes() const;
 
   // Of the network under the config's profile; null without one.
   const WalkModel* walk_model();
-  // The processors' frequency, in our hands from the first call until the experiment ends.
-  std::shared_ptr<Cpufreq> processors(const std::string& sysfs);
+  // The processors' frequency, in our hands from the first call until the experiment ends. Error(config) for a path
+  // that names another folder than the one before it.
+  std::shared_ptr<Cpufreq> processors(const PathOptions& path);
 
   // A path's navigator, fitted.
   std::unique_ptr<Navigator> navigator(const PathOptions& path);
 
-  // All the exits' answers to a sample; valid until the next call.
+  // All the exits' answers to a sample, remembered as long as there is room; valid until the next call.
   const RecordedExits& hindsight(const Sample& sample);
   // The oracle: the first exit that gives the whole network's answer.
   struct Agreeing {
@@ -53,6 +56,7 @@ struct Shared {
   std::unique_ptr<RecordedExits> recorded_;
   std::unique_ptr<WalkModel> walk_model_;
   std::shared_ptr<Cpufreq> processors_;
+  std::string sysfs_;  // of processors_
   std::vector<std::unique_ptr<MultiExit>> others_;
   std::vector<MultiExit*> rows_;
   std::map<std::size_t, RecordedExits> hindsight_;  // by sample

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <utility>
 
 #include "base/error.hpp"
 #include "experiments/early_exit/governing.hpp"
@@ -36,11 +37,35 @@ struct Row {
   }
 };
 
+// Has the pacer finish even where an exception ends the walk.
+class Paced {
+ public:
+  explicit Paced(Pacer* pacer) : pacer_(pacer) {
+    if (pacer_) pacer_->start();
+  }
+  ~Paced() {
+    try {
+      finish();
+    } catch (const std::exception&) {  // what ended the walk is the error to report
+    }
+  }
+  Paced(const Paced&) = delete;
+  Paced& operator=(const Paced&) = delete;
+
+  void finish() {
+    if (Pacer* const pacer = std::exchange(pacer_, nullptr)) pacer->finish();
+  }
+
+ private:
+  Pacer* pacer_;
+};
+
 class Batch {
  public:
   explicit Batch(const WalkRequest& request)
-      : observe_(request.networks.size() == 1 ? request.observe : nullptr), pacer_(request.pacer) {
-    if (pacer_) pacer_->start();
+      : observe_(request.networks.size() == 1 ? request.observe : nullptr),
+        pacer_(request.pacer),
+        paced_(request.pacer) {
     rows_.reserve(request.networks.size());
     for (std::size_t i = 0; i < request.networks.size(); ++i) {
       rows_.push_back({.network = *request.networks[i], .navigator = *request.navigators[i], .walk = {}, .entry = {}});
@@ -61,7 +86,7 @@ class Batch {
         if (rows_[i].next == exit) test(rows_[i]);
       compact();
     }
-    if (pacer_) pacer_->finish();
+    paced_.finish();
     std::vector<Walk> walks;
     const double share = compaction_ms_ / static_cast<double>(rows_.size());
     for (Row& row : rows_) {
@@ -136,6 +161,7 @@ class Batch {
   static constexpr std::size_t kLeft = static_cast<std::size_t>(-1);
   PartCosts* observe_;
   Pacer* pacer_;
+  Paced paced_;
   std::vector<Row> rows_;
   std::vector<std::size_t> active_;
   std::vector<MultiExit*> together_;

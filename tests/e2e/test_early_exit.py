@@ -123,18 +123,49 @@ METHODS = [{"name": "full", "method": "full"}, {"name": "every", "rule": "confid
            {"name": "oracle", "method": "oracle"}]
 
 
+def oracle_does_least(samples, traced):
+    """The oracle asks no head and leaves where the answer first is the network's: on no input does a path that answers
+    as the network does do less. Of other answers, also right ones, nothing is said."""
+    labels = {}  # by path, sample and repetition: of each exit that was asked
+    for line in traced:
+        key = line["path"], int(line["sample"]), int(line["repetition"])
+        labels.setdefault(key, {})[line["decision"]["exit"]] = line["decision"]["label"]
+    everywhere = {sample: asked for (path, sample, _), asked in labels.items() if path == "never"}
+    whole = {sample: asked for (path, sample, _), asked in labels.items() if path == "full"}
+    network = {sample: asked[max(asked)] for sample, asked in whole.items()}
+    least = {}
+    for row in samples:
+        if row["path"] == "oracle":
+            sample = int(row["sample"])
+            asked = everywhere[sample]
+            check(list(asked) == list(range(max(whole[sample]) + 1)), f"sample {sample} was not asked at every exit: {asked}")
+            first = min(exit for exit, label in asked.items() if label == network[sample])
+            check(int(row["exit_index"]) == first, f"sample {sample}: the oracle leaves at {row['exit_index']} of {asked}")
+            least[sample] = float(row["macs"])
+    compared = set()
+    for row in samples:
+        sample = int(row["sample"])
+        asked = labels.get((row["path"], sample, int(row["repetition"])))
+        if asked and asked[max(asked)] == network[sample]:
+            # Their heads make them dearer also where they leave at the same exit.
+            check(float(row["macs"]) > least[sample], f"{row['path']} does less than the oracle on sample {sample}: {row}")
+            compared.add(row["path"])
+    check({"full", "never"} <= compared, f"only {compared} answer as the network does")
+
+
 def test_exits_are_forecast_and_compared(folder):
     dynexec("train", train(folder, exits={"units": "all"})).ok()
-    config = experiment(folder, paths=METHODS)
+    paths = [*METHODS, {"name": "never", "rule": "confidence", "threshold": 1.0}]
+    config = experiment(folder, paths=paths)
     bench(config, folder / "out", "--trace").ok()
     done = run_folder(folder / "out")
     summary = {row["path"]: row for row in rows(done / "summary.csv")}
-    check(list(summary) == [path["name"] for path in METHODS], f"paths {list(summary)}")
+    check(list(summary) == [path["name"] for path in paths], f"paths {list(summary)}")
     depth = {name: float(row["exit_depth_mean"]) for name, row in summary.items()}
     macs = {name: float(row["macs_mean"]) for name, row in summary.items()}
     check(depth["full"] == 1 and summary["full"]["quality"] == summary["oracle"]["quality"], f"depths {depth}")
-    # The oracle asks no head and leaves where the answer first is the network's: nothing with its answers does less.
     check(float(summary["oracle"]["exits_tested_mean"]) == 0, "the oracle asks heads")
+    check(macs["oracle"] < min(macs["full"], macs["never"]), f"leaving with hindsight costs as much as staying: {macs}")
     check(macs["placed"] <= macs["every"] * 1.05, f"chosen exits cost more than all of them: {macs}")
     for row in rows(done / "samples.csv"):
         check(0 <= float(row["exit_depth"]) <= 1 and int(row["exit_index"]) >= 0 and row["compaction_ms"] == "", f"{row}")
@@ -143,6 +174,7 @@ def test_exits_are_forecast_and_compared(folder):
         if predictive:
             check(int(row["forecast_hits"]) <= int(row["forecasts"]) < int(row["exits_tested"]), f"{row}")
     traced = [json.loads(line) for line in (done / "traces.jsonl").read_text().splitlines()]
+    oracle_does_least(rows(done / "samples.csv"), traced)
     check('"forecast"' in json.dumps(traced) and '"hit"' in json.dumps(traced), "no forecast in the trace")
     check(0 <= float(summary["published"]["forecast_accuracy"]) <= 1, "no forecast accuracy")
 

@@ -1,7 +1,8 @@
 """Holds the convolutional networks against transformers' ResNet and against plain PyTorch modules written here.
 
 Usage: cnn_parity.py --build BUILD [CASE...]   (BUILD/tests/probe_models_cnn)
-Logits and the map of every unit, every kernel branch, one thread and two; parameters and multiply-accumulates.
+Logits and the map of every unit, every kernel branch, one thread and two; parameters and multiply-accumulates. With
+DYNEXEC_DATA also the pretrained CIFAR-10 ResNets, and how many real test images they get right.
 Ends with "N passed, N failed"; the exit status is non-zero on failure.
 """
 
@@ -23,6 +24,9 @@ from transformers import ResNetConfig, ResNetForImageClassification
 TOLERANCE = 1e-4  # largest difference relative to the largest value
 IMAGES = 3
 MEAN, STD = [0.485, 0.456, 0.406], [0.229, 0.224, 0.225]
+# Of the pretrained CIFAR-10 ResNets: the images looked at, and the accuracy in % on 9,966 of the 10,000 test images.
+ACCURACY = {20: (1500, 91.72), 56: (600, 93.34)}
+ACCURACY_TOLERANCE = 0.2  # points
 
 
 class Block(nn.Module):
@@ -176,6 +180,16 @@ def randomise(model, seed):
                 p.copy_(noise / np.sqrt(p[0].numel()))
 
 
+def save(folder, state, config):
+    state = {k.removeprefix("model."): v.contiguous() for k, v in state.items()}
+    save_file(state, folder / "model.safetensors")
+    (folder / "config.json").write_text(json.dumps({**config, "mean": MEAN, "std": STD}))
+
+
+def normalised(images):
+    return (images - torch.tensor(MEAN)[:, None, None]) / torch.tensor(STD)[:, None, None]
+
+
 def close(found, wanted):
     return float(np.abs(found - wanted).max() / np.abs(wanted).max())
 
@@ -197,13 +211,11 @@ class Run:
         with tempfile.TemporaryDirectory() as folder:
             folder = Path(folder)
             state = {k: v.to(dtype) if v.is_floating_point() else v for k, v in model.state_dict().items()}
-            state = {k.removeprefix("model."): v.contiguous() for k, v in state.items()}
-            save_file(state, folder / "model.safetensors")
-            (folder / "config.json").write_text(json.dumps({**config, "mean": MEAN, "std": STD}))
+            save(folder, state, config)
             model.load_state_dict({k: v.float() if v.is_floating_point() else v
                                    for k, v in model.to(dtype).state_dict().items()})
             model = model.float()
-            normal = (images - torch.tensor(MEAN)[:, None, None]) / torch.tensor(STD)[:, None, None]
+            normal = normalised(images)
             with torch.inference_mode():
                 logits, _ = model(normal)
                 _, taps = model(normal[:1])
@@ -222,6 +234,30 @@ class Run:
             self.check(f"{name} MACs", int(lines[len(taps)].split()[-1]) == self.count_macs(model, normal[:1]),
                        f"{lines[len(taps)]}, counted {self.count_macs(model, normal[:1])}")
         print(f"{name}: {len(taps)} units, worst relative difference {worst:.1e}")
+
+    def accuracy(self, name, model, config, images, labels, known):
+        """Shares of right answers in %: ours against the module's, and the module's against what is known of it."""
+        model.eval()
+        with tempfile.TemporaryDirectory() as folder:
+            folder = Path(folder)
+            save(folder, model.state_dict(), config)
+            images.numpy().tofile(folder / "images")
+            done = subprocess.run([self.probe, folder, folder / "images", folder / "out"], capture_output=True, text=True)
+            if done.returncode:
+                return self.check(f"{name} accuracy", False, done.stderr)
+            found = np.fromfile(folder / "out", np.float32)
+        with torch.inference_mode():
+            logits = torch.cat([model(normalised(part))[0] for part in images.split(100)]).numpy()
+        # Behind the logits come the maps of the first image.
+        if found.size <= logits.size:
+            return self.check(f"{name} accuracy", False, f"{found.size} values")
+        ours, theirs = (100 * float((values.argmax(1) == labels).mean())
+                        for values in (found[:logits.size].reshape(logits.shape), logits))
+        error = 100 * float(np.sqrt(known / 100 * (1 - known / 100) / len(labels)))
+        self.check(f"{name} accuracy", abs(ours - theirs) <= ACCURACY_TOLERANCE, f"{ours:.2f} %, the module {theirs:.2f} %")
+        self.check(f"{name} known accuracy", abs(theirs - known) <= ACCURACY_TOLERANCE + 3 * error,
+                   f"the module {theirs:.2f} %, known {known} %, standard error {error:.2f}")
+        print(f"{name}: {ours:.2f} % of {len(labels)} images, the module {theirs:.2f} %, known {known} %")
 
     def branches(self):
         return subprocess.run([self.probe, "branches"], capture_output=True, text=True, check=True).stdout.split()
@@ -261,8 +297,19 @@ class Run:
         return total[0]
 
 
+def test_images(data, count):
+    """The first CIFAR-10 test images, [count, 3, 32, 32] in [0, 1], and their labels; None where they are not there."""
+    folder = data / "cifar10"
+    source = next((path for path in (folder / "test_batch_7966.bin", folder / "test_batch.bin") if path.exists()), None)
+    if not source:
+        print(f"skipped: accuracy; {folder} has no test images")
+        return None
+    records = np.fromfile(source, np.uint8, count * 3073).reshape(count, 3073)
+    return torch.from_numpy(records[:, 1:].reshape(count, 3, 32, 32).astype(np.float32) / 255), records[:, 0]
+
+
 def real_networks(run):
-    """The pretrained CIFAR ResNets: logits of real images, and their published accuracy."""
+    """The pretrained CIFAR ResNets: logits, and the accuracy of some on real images."""
     data = Path(os.environ.get("DYNEXEC_DATA", "data"))
     for depth in (20, 32, 56):
         source = next(iter(sorted((data / "resnet_cifar10").glob(f"resnet{depth}-*.th"))), data / f"resnet{depth}.th")
@@ -272,7 +319,12 @@ def real_networks(run):
         state = torch.load(source, weights_only=True, map_location="cpu")["state_dict"]
         model = ResNet([(depth - 2) // 6] * 3, [16, 32, 64], 10, "cifar", "pad", "linear")
         model.load_state_dict({k.removeprefix("module."): v for k, v in state.items()})
-        run.case(f"real resnet{depth}", model, {"architecture": f"cifar_resnet{depth}"}, 32, torch.float32)
+        config = {"architecture": f"cifar_resnet{depth}"}
+        run.case(f"real resnet{depth}", model, config, 32, torch.float32)
+        if depth in ACCURACY:
+            count, known = ACCURACY[depth]
+            if real := test_images(data, count):
+                run.accuracy(f"real resnet{depth}", model, config, *real, known)
 
 
 def main():

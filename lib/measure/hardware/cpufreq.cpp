@@ -118,7 +118,7 @@ void Cpufreq::take_control() {
   try {
     if (userspace)
       for (const Policy& policy : policies_) write_or_throw(policy.folder / "scaling_governor", "userspace");
-    level_ = mhz_.size();  // none
+    level_ = mhz_.size();
     set(mhz_.size() - 1);
   } catch (const Error& failure) {
     put_back();
@@ -146,6 +146,7 @@ void Cpufreq::hold(Policy& policy, long khz) {
 
 void Cpufreq::set(std::size_t level) {
   if (level == level_) return;
+  level_ = mhz_.size();  // none: after a file has failed, the next call writes again
   const double share = mhz_[level] / mhz_.back();
   for (Policy& policy : policies_) {
     const double wanted = share * static_cast<double>(policy.khz.back());

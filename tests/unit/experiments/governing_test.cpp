@@ -158,3 +158,72 @@ TEST_CASE("real control: slow between tests, the highest frequency before the fi
   CHECK(read("scaling_governor") == "schedutil");
   fs::remove_all(root);
 }
+
+namespace {
+
+// Fails at exit 1 when told to.
+class Breaking : public Watching {
+ public:
+  using Watching::Watching;
+  void run_layers_to(std::size_t exit) override {
+    Watching::run_layers_to(exit);
+    if (breaks && exit == 1) throw Error(ErrorKind::internal, "broken", "", "");
+  }
+  bool breaks = false;
+};
+
+}  // namespace
+
+TEST_CASE("real control: a constant level ends with its run, and costs are measured at the highest frequency") {
+  const fs::path root = fs::temp_directory_path() / ("dynexec-constant-" + std::to_string(getpid()));
+  const fs::path policy = root / "policy0";
+  const std::string high = "2000000", low = "1000000";
+  fs::remove_all(root);
+  fs::create_directories(policy);
+  for (const auto& [name, text] : {std::pair<std::string, std::string>{"scaling_available_governors", "userspace"},
+                                   {"scaling_governor", "schedutil"},
+                                   {"scaling_setspeed", "0"},
+                                   {"scaling_min_freq", low},
+                                   {"scaling_max_freq", high},
+                                   {"scaling_available_frequencies", low + " " + high}})
+    std::ofstream(policy / name) << text << "\n";
+  const auto speed = [&] {
+    std::ifstream file(policy / "scaling_setspeed");
+    std::string text;
+    file >> text;
+    return text;
+  };
+  std::vector<std::string> seen;
+  {
+    auto network = std::make_unique<Breaking>(policy / "scaling_setspeed", seen);
+    Breaking& breaking = *network;
+    const auto shared = shared_script(std::move(network));
+    shared->hardware = toy_hardware();
+    PathOptions options = options_of(Method::early_exit, {.rule = GovernorRule::constant, .deadline = 4});
+    options.governor.real = true;
+    options.governor.sysfs = root.string();
+    shared->paths = {options_of(Method::full, {}), options};
+    const auto full = make_path(shared, shared->paths[0]), constant = make_path(shared, shared->paths[1]);
+    full->prepare();
+    REQUIRE_FALSE(seen.empty());
+    CHECK(seen.front() == high);
+    constant->prepare();
+
+    seen.clear();
+    run(*constant, 2);
+    REQUIRE_FALSE(seen.empty());
+    CHECK(seen.front() == low);
+    CHECK(speed() == high);
+
+    breaking.breaks = true;
+    seen.clear();
+    CHECK_THROWS_AS(run(*constant, 2), Error);
+    REQUIRE_FALSE(seen.empty());
+    CHECK(seen.back() == low);
+    CHECK(speed() == high);
+
+    options.governor.sysfs = (root / "others").string();
+    CHECK_THROWS_AS(shared->processors(options), Error);
+  }
+  fs::remove_all(root);
+}

@@ -82,6 +82,39 @@ double cheapest(const PlanData& data, double price) {
   return least;
 }
 
+// How often inputs with a score of the same bin answer otherwise than the network, drawn towards all inputs' share.
+double wrong_share(const LearntPlan& plan, const PlanData& data, std::size_t exit, double score, double prior) {
+  double members = 0, wrong = 0, all = 0;
+  for (std::size_t i = 0; i < data.samples; ++i) {
+    const double one = data.agree(i, exit) ? 0 : 1;
+    all += one / static_cast<double>(data.samples);
+    if (plan.bin(exit, data.score(i, exit)) != plan.bin(exit, score)) continue;
+    members += 1;
+    wrong += one;
+  }
+  return (wrong + prior * all) / (members + prior);
+}
+
+// What the data's inputs cost along a plan that was learnt, leaving included. price: in the unit of the data.
+double cost_along(const LearntPlan& plan, const PlanData& data, double price, double prior) {
+  double cost = 0;
+  for (std::size_t i = 0; i < data.samples; ++i) {
+    std::size_t at = 0, to = plan.first();
+    for (;;) {
+      for (; at <= to; ++at) cost += data.layers[at];
+      cost += data.heads[to];
+      if (to == data.exits) break;
+      const LearntPlan::State& state = plan.at(to, data.score(i, to));
+      if (state.leave) {
+        cost += price * wrong_share(plan, data, to, data.score(i, to), prior);
+        break;
+      }
+      to = state.next;
+    }
+  }
+  return cost / static_cast<double>(data.samples);
+}
+
 }  // namespace
 
 TEST_CASE("no plan over the same bins costs less") {
@@ -113,6 +146,13 @@ TEST_CASE("with a price for other answers it also decides where to leave, and no
     const LearntPlan plan(data, {.bins = 3, .price = price, .prior = 0});
     // The written plans leave from what passes for the end at once, which a plan need not: it may only be cheaper.
     CHECK(plan.cost() <= cheapest(data, price * whole) + 1e-9);
+    for (const double prior : {0.0, 4.0}) {
+      CAPTURE(prior);
+      const LearntPlan drawn(data, {.bins = 3, .price = price, .prior = prior});
+      CHECK(drawn.cost() == doctest::Approx(cost_along(drawn, data, price * whole, prior)));
+      // Half of all answers at the first exit are wrong: leaving there costs less than any way on.
+      if (price == 0.01) CHECK(drawn.cost() == doctest::Approx(15 + 0.01 * whole * 0.5));
+    }
   }
   const PlanData data = chain({5, 5, 5, 5});
   CHECK(LearntPlan(data, {.bins = 3, .price = 0, .prior = 0}).at(0, 0.2).leave);

@@ -124,6 +124,26 @@ TEST_CASE("holds of order zero and one") {
   CHECK_FALSE(line.tests[0].decision.forecast);
   CHECK(line.tests[1].decision.forecast->exit == 4);
   CHECK(line.tests[2].decision.forecast->or_later);
+  // From 0.5 to 0.7 it rises by 0.2 an exit: 0.9 at the next. To 0.75 by 0.05: 0.8, then 0.85 two exits on. To 0.8, two
+  // exits behind, by 0.025: 0.825, then 0.85.
+  exits.clear();
+  for (const double confidence : {0.5, 0.7, 0.75, 0.5, 0.8, 0.5, 0.9, 0.99, 0.99}) exits.push_back(logits(confidence));
+  const Walk near = follow(exits, "engine: first_hold, rule: confidence, threshold: 0.84, start_exit: 0, reach: 3");
+  CHECK(tested(near) == std::vector<std::size_t>{0, 1, 2, 4, 6});
+  CHECK(near.exit == 6);
+  const std::size_t forecasts[] = {2, 4, 6};
+  for (std::size_t test = 1; test <= 3; ++test) {
+    CAPTURE(test);
+    REQUIRE(near.tests[test].decision.forecast);
+    CHECK(near.tests[test].decision.forecast->exit == forecasts[test - 1]);
+    CHECK_FALSE(near.tests[test].decision.forecast->or_later);
+  }
+  CHECK(near.cost.macs == 7 * 100 + 5 * 10 + 3);  // one for each forecast
+  // A line that falls crosses nothing: as far as the reach.
+  exits[2] = logits(0.6);
+  const Walk falling = follow(exits, "engine: first_hold, rule: confidence, threshold: 0.84, start_exit: 0, reach: 4");
+  CHECK(tested(falling) == std::vector<std::size_t>{0, 1, 2, 6});
+  CHECK(falling.tests[2].decision.forecast->or_later);
 }
 
 TEST_CASE("means near zero are raised to a share of the logits' size") {

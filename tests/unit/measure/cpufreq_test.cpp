@@ -179,3 +179,15 @@ TEST_CASE("a file that disappears is an error of the run, and the rest is put ba
   CHECK(sysfs.read("policy1/scaling_governor") == "schedutil");
   control.restore();  // once is enough
 }
+
+TEST_CASE("after a change that failed on the way, the level before it is written again") {
+  FakeCpufreq sysfs;
+  sysfs.policy(0);
+  sysfs.policy(1);
+  Cpufreq control(sysfs.root());
+  sysfs.block("policy1/scaling_setspeed");
+  CHECK_THROWS_AS(control.set(0), Error);
+  CHECK(sysfs.read("policy0/scaling_setspeed") == "500000");
+  control.set(3);
+  CHECK(sysfs.read("policy0/scaling_setspeed") == "2000000");
+}
