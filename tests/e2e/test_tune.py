@@ -73,6 +73,14 @@ def test_thresholds_are_tuned_and_reported(folder):
     summary = {row["path"]: row for row in rows(done / "summary.csv")}
     check(f">={float(sure['value']):g}" in summary["sure"]["setting"], "bench runs another setting")
     check(float(summary["sure"]["macs_mean"]) < float(summary["full"]["macs_mean"]), "nothing is saved")
+    # The settings were tested on recorded answers: a run on the same samples finds the same.
+    bench(tuned, folder / "again", "--set", "calibration.measure_held_out=true").ok()
+    again = {row["path"]: row for row in rows(run_folder(folder / "again") / "summary.csv")}
+    for row in tried:
+        if row["chosen"] == "1":
+            measured = again[row["path"]]
+            check(float(measured["macs_mean"]) == float(row["macs_mean"]), f"{measured['macs_mean']} MACs, not {row['macs_mean']}")
+            check(float(measured["quality"]) == float(row["quality"]), f"quality {measured['quality']}, not {row['quality']}")
     # The samples that were tested on stay unknown to the methods.
     check("held_out: 0.75" in (done / "config.yaml").read_text(), "the tuned config learns from other samples")
 
