@@ -33,8 +33,8 @@ std::int64_t calibration_start(const Node& calibration, const std::string& key, 
           .fail("calibrates on samples that are measured", "begin behind them, or leave `first` out");
     return start;
   }
-  const auto shared = std::find_first_of(own.hashes.begin(), own.hashes.end(), measured.hashes.begin(),
-                                         measured.hashes.end());
+  const auto shared =
+      std::find_first_of(own.hashes.begin(), own.hashes.end(), measured.hashes.begin(), measured.hashes.end());
   if (shared != own.hashes.end())
     calibration.at(key).fail("names a file that is measured", "name files that the task does not");
   return start;

@@ -33,8 +33,11 @@ def family(row, several_configs):
     if row.get("method") in CONTROLS:
         name = CONTROLS[row["method"]][3]
     else:
-        setting = re.sub(r"[-+]?\d+(\.\d+)?(e[-+]?\d+)?", "#", row.get("setting") or row["path"])
-        name = re.sub(r"[\s=<>]*#[.#]*", "", setting).strip() or row.get("method") or row["path"]
+        number_pattern = r"[-+]?\d+(\.\d+)?(e[-+]?\d+)?"
+        rule, *others = (row.get("setting") or row["path"]).split(", ")
+        # Numbers tell the points of a curve apart, not curves.
+        rule = re.sub(r"[\s=<>]*#[.#]*", "", re.sub(number_pattern, "#", rule)).strip()
+        name = ", ".join([rule] + [text for text in others if not re.search(number_pattern, text)]) or row["path"]
     return f"{row.get('config', '')}: {name}" if several_configs else name
 
 
@@ -106,6 +109,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("files", nargs="+", metavar="SUMMARY")
     parser.add_argument("--against", choices=("both", "macs", "latency"), default="both")
+    parser.add_argument("--lowest", type=float, metavar="QUALITY", help="cut the drawing off below this quality")
     add_common_options(parser)
     arguments = parser.parse_args()
     drawn = []
@@ -131,6 +135,8 @@ def main():
         axes.set_xlabel(f"{name}, share of the baseline's")
         axes.grid(True, color="0.92", linewidth=0.7)
         axes.set_axisbelow(True)
+        if arguments.lowest is not None:
+            axes.set_ylim(bottom=arguments.lowest)
         first = first or axes
     first.set_ylabel(", ".join(sorted({(row.get("quality_metric") or "quality").replace("_", " ") for row in drawn})))
     axes.legend(loc="upper left", bbox_to_anchor=(1.01, 1), frameon=False, fontsize=7)

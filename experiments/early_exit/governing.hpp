@@ -18,7 +18,8 @@ namespace dynexec::early_exit {
 // The parts of a network that was recorded, with the shapes of their matrices where the network knows them.
 NetworkWork network_work(const RecordedExits& recorded, const MultiExit& network);
 
-// A governor over the model's operating points, what its options leave open chosen on the recorded inputs.
+// A governor over the model's operating points, what its options leave open chosen on the recorded inputs, which
+// the navigator should not have learnt from.
 Governor fitted_governor(const WalkModel& model, const GovernorOptions& options, const RecordedExits& recorded,
                          Navigator& navigator);
 

@@ -111,7 +111,7 @@ class ExitPath : public Path {
     const WalkModel& model = *shared_->walk_model();
     const GovernorOptions& options = options_.governor.options;
     if (!needs_calibration(options)) return model.governor(options);
-    return fitted_governor(model, options, shared_->recorded(), *navigators_.front());
+    return fitted_governor(model, options, shared_->recorded_for_governors(), *navigators_.front());
   }
 
   void begin(std::span<const Sample> samples) {

@@ -85,8 +85,27 @@ PartCosts& Shared::costs() {
 }
 
 const RecordedExits& Shared::recorded() {
-  if (!recorded_) recorded_ = std::make_unique<RecordedExits>(*network, calibration);
+  if (!recorded_)
+    recorded_ = std::make_unique<RecordedExits>(
+        *network, std::span(calibration).first(calibration.size() - kept_for_governors()));
   return *recorded_;
+}
+
+const RecordedExits& Shared::recorded_for_governors() {
+  if (!recorded_for_governors_)
+    recorded_for_governors_ =
+        std::make_unique<RecordedExits>(*network, std::span(calibration).last(kept_for_governors()));
+  return *recorded_for_governors_;
+}
+
+std::size_t Shared::kept_for_governors() const {
+  const bool chosen = std::any_of(paths.begin(), paths.end(),
+                                  [](const PathOptions& path) { return needs_calibration(path.governor.options); });
+  if (!chosen) return 0;
+  if (calibration.size() < 2)
+    throw Error(ErrorKind::config, "governors are chosen on calibration samples that methods do not learn from",
+                "calibration.samples", "set it to 2 or more");
+  return std::max<std::size_t>(1, calibration.size() / 3);
 }
 
 const WalkModel* Shared::walk_model() {

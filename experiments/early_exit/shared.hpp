@@ -26,8 +26,11 @@ struct Shared {
 
   // Measured at the first call, at the highest frequency where any path controls it.
   PartCosts& costs();
-  // Of the calibration inputs, recorded at the first call.
+  // Of the calibration inputs that methods learn from, recorded at the first call.
   const RecordedExits& recorded();
+  // Of a third of the calibration inputs, which methods do not learn from: a governor that was chosen where its path
+  // learnt would promise too much. Without such governors methods learn from all.
+  const RecordedExits& recorded_for_governors();
   // Networks for the rows of a batch, the first one `network`.
   std::span<MultiExit* const> rows(std::size_t count);
   // Of the networks of all rows so far.
@@ -53,7 +56,9 @@ struct Shared {
 
  private:
   std::unique_ptr<PartCosts> costs_;
-  std::unique_ptr<RecordedExits> recorded_;
+  std::size_t kept_for_governors() const;
+
+  std::unique_ptr<RecordedExits> recorded_, recorded_for_governors_;
   std::unique_ptr<WalkModel> walk_model_;
   std::shared_ptr<Cpufreq> processors_;
   std::string sysfs_;  // of processors_

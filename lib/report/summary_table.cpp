@@ -79,10 +79,13 @@ std::string quality_title(std::span<const SummaryRow> rows) {
 TextTable summary_table(std::span<const SummaryRow> rows) {
   TextTable table;
   if (rows.empty()) return table;
-  table.columns = {{"path", true}, {"speed-up"},          {"latency ms"},        {"ttft ms"},
-                   {"tokens/s"},   {quality_title(rows)}, {"vs baseline", true}, {"same output"},
-                   {"accepted"},   {"tokens/pass"},       {"predicted"},         {"oracle"},
-                   {"bandwidth"},  {"modelled mJ"},       {"modelled saving"},   {"valid", true}};
+  table.columns = {{"path", true},        {"speed-up"},          {"latency ms"},      {"ttft ms"},    {"tokens/s"},
+                   {quality_title(rows)}, {"vs baseline", true}, {"same output"},     {"MACs saved"}, {"heads asked"},
+                   {"forecasts hit"},     {"accepted"},          {"tokens/pass"},     {"predicted"},  {"oracle"},
+                   {"bandwidth"},         {"modelled mJ"},       {"modelled saving"}, {"valid", true}};
+  // Networks that are left early give one answer a sample, and their small weights stay in the caches.
+  const bool exits =
+      std::any_of(rows.begin(), rows.end(), [](const auto& row) { return !std::isnan(row.exit_depth_mean); });
   std::size_t note = 0;
   for (std::size_t i = 0; i < rows.size(); ++i) {
     const auto& row = rows[i];
@@ -92,15 +95,18 @@ TextTable summary_table(std::span<const SummaryRow> rows) {
         speedup_cell(row, is_baseline),
         {figure(row.latency_ms_mean.value), Tone::plain},
         {figure(row.ttft_ms_mean), Tone::plain},
-        {figure(row.tokens_per_s), Tone::plain},
+        {exits ? "" : figure(row.tokens_per_s), Tone::plain},
         quality_cell(row),
         is_baseline ? Cell{} : delta_cell(row),
         {is_baseline ? "" : percent(row.equal_share), row.equal_share < 1 ? Tone::bad : Tone::plain},
+        {exits && !is_baseline ? percent(1 - row.macs_mean / rows[0].macs_mean) : "", Tone::plain},
+        {figure(row.exits_tested_mean), Tone::plain},
+        {percent(row.forecast_accuracy), Tone::plain},
         {percent(row.acceptance_rate), Tone::plain},
         {figure(row.tokens_per_target_pass), Tone::plain},
         {is_baseline ? "" : ratio(row.predicted_speedup), Tone::plain},
         {is_baseline ? "" : ratio(row.oracle_speedup), Tone::plain},
-        {percent(row.bandwidth_share), Tone::plain},
+        {exits ? "" : percent(row.bandwidth_share), Tone::plain},
         {figure(row.modelled_energy_j * 1e3), Tone::plain},
         saving_cell(row),
         row.valid ? Cell{"yes", Tone::plain} : Cell{fmt::format("NO ({})", ++note), Tone::bad},

@@ -22,7 +22,8 @@ TEST_CASE("calibration samples are never measured ones") {
   // The same file: behind what is measured, or before it.
   CHECK(start("", one, one) == 30);
   CHECK(start(", first: 5", one, one) == 5);
-  for (const char* inside : {", first: 6", ", first: 10", ", first: 29"}) CHECK_THROWS_AS(start(inside, one, one), Error);
+  for (const char* inside : {", first: 6", ", first: 10", ", first: 29"})
+    CHECK_THROWS_AS(start(inside, one, one), Error);
   CHECK_THROWS_AS(start("", one, both), Error);
 }
 

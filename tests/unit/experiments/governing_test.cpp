@@ -85,6 +85,11 @@ class Watching : public Scripted {
 TEST_CASE("the whole network is the baseline under the model, and a governor saves energy within its deadline") {
   const auto shared = shared_script(std::make_unique<Scripted>(script()));
   shared->hardware = toy_hardware();
+  // All five inputs in each third of the calibration samples, the last of which is for governors.
+  for (int i = 5; i < 15; ++i) shared->calibration.push_back(input(i % 5));
+  shared->paths = {options_of(Method::early_exit, {.rule = GovernorRule::constant, .deadline = 4})};
+  CHECK(shared->recorded().samples() == 10);
+  CHECK(shared->recorded_for_governors().samples() == 5);
   const auto path_of = [&](Method method, const GovernorOptions& governor) {
     auto path = make_path(shared, options_of(method, governor));
     path->prepare();

@@ -54,6 +54,23 @@ TEST_CASE("the table shows what a decision needs, and why a row may not be quote
   CHECK(!has(text, "oracle"));  // no path has one
 }
 
+TEST_CASE("networks that are left early show what was saved, not tokens") {
+  auto all = rows();
+  CHECK(!has(render_summary(all, Format::table, {0, false}), "MACs saved"));
+  for (SummaryRow& row : all) {
+    row.exit_depth_mean = row.exits_tested_mean = 1;
+    row.macs_mean = 400;
+  }
+  all[1].macs_mean = 150;
+  all[1].exits_tested_mean = 2.5;
+  all[1].forecast_accuracy = 0.25;
+  const auto text = render_summary(all, Format::table, {0, false});
+  for (const char* part : {"MACs saved", "62.5 %", "heads asked", "2.50", "forecasts hit", "25 %"})
+    CHECK(has(text, part));
+  CHECK(!has(text, "tokens/s"));
+  CHECK(!has(text, "bandwidth"));
+}
+
 TEST_CASE("what makes a row invalid is not noted a second time") {
   auto all = rows();
   all[2].invalid_reasons = {"7 of 192 rows were disturbed by other work on the machine; run again"};
