@@ -23,6 +23,7 @@ std::string single_letters(std::string_view text) {
 }
 
 void wrap_paragraph(std::string_view text, std::size_t room, std::vector<std::string>& lines) {
+  const bool broken = text.size() > room;
   while (text.size() > room) {
     // The last space that leaves a line that fits; a space right behind a full line counts, too.
     const std::size_t space = text.substr(0, room + 1).rfind(' ');
@@ -30,7 +31,8 @@ void wrap_paragraph(std::string_view text, std::size_t room, std::vector<std::st
     lines.emplace_back(text.substr(0, breakable ? space : room));
     text.remove_prefix(breakable ? space + 1 : room);
   }
-  lines.emplace_back(text);
+  // Nothing behind a broken line's space: no further line.
+  if (!text.empty() || !broken) lines.emplace_back(text);
 }
 
 void draw_letter(char letter, std::int64_t x, std::int64_t y, std::int64_t scale, const Colour& colour,
