@@ -15,6 +15,7 @@ void add_four(const double* const x[4], const double f[4], double* out, std::siz
 std::vector<double> product(std::span<const double> left, std::span<const double> right, std::size_t rows,
                             std::size_t inner, std::size_t columns) {
   std::vector<double> out(rows * columns);
+  if (out.empty()) return out;
   for (std::size_t row = 0; row < rows; ++row) {
     for (std::size_t k = 0; k < inner; k += 4) {
       const double* x[4];
