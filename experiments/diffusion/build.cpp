@@ -44,7 +44,9 @@ Experiment build(const Node& root) {
   const Splits splits = read_splits(root, test, shared->calibration);
   experiment.task = splits.measured;
   experiment.set_threads = set_compute_threads;
-  experiment.provenance.push_back({.role = "network", .path = options.network, .sha256 = folder.sha256(),
+  experiment.provenance.push_back({.role = "network",
+                                   .path = options.network,
+                                   .sha256 = folder.sha256(),
                                    .parameters = shared->network->weight_bytes() / sizeof(float)});
   experiment.probe_threads = [shared](int threads) {
     set_compute_threads(threads);

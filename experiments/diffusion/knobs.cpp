@@ -1,6 +1,6 @@
 // What dynexec tune may choose in diffusion paths.
-#include "experiments/diffusion/options.hpp"
 #include "experiments/knobs.hpp"
+#include "experiments/diffusion/options.hpp"
 
 namespace dynexec::diffusion {
 namespace {

@@ -13,7 +13,7 @@
 namespace dynexec::diffusion {
 namespace {
 
-constexpr double kRange = 2;  // of pixels from -1 to 1
+constexpr double kRange = 2;          // of pixels from -1 to 1
 constexpr double kHighestPsnr = 100;  // of equal pictures, whose ratio has no end
 
 void fill_normal(RandomStream& random, std::span<float> out) {
@@ -27,6 +27,10 @@ double root_mean_square(std::span<const float> a, std::span<const float> b) {
     sum += difference * difference;
   }
   return std::sqrt(sum / static_cast<double>(a.size()));
+}
+
+bool all_finite(std::span<const float> values) {
+  return std::all_of(values.begin(), values.end(), [](float value) { return std::isfinite(value); });
 }
 
 Planes planes_of(const ImageShape& shape, std::span<const float> values) {
@@ -51,9 +55,9 @@ Drawing draw(NoiseNetwork& network, const Sampler& sampler, std::span<const floa
     way->advance(e, drawing.pixels, output, more);
     ++drawing.evaluations;
     const std::span<const float> clean = way->clean();
-    if (!std::all_of(clean.begin(), clean.end(), [](float value) { return std::isfinite(value); }))
-      throw Error(ErrorKind::model, "the clean image is not finite", fmt::format("evaluation {}", e),
-                  "try more steps, another sampler or clip: 1");
+    if (!all_finite(clean) || !all_finite(drawing.pixels))
+      throw Error(ErrorKind::model, "the picture is not finite", fmt::format("evaluation {}", e),
+                  "try more steps, another sampler or clip: 1; if it stays, the weights are damaged");
     if (stop.threshold <= 0) continue;
     const bool moved = before.empty() || root_mean_square(before, clean) >= stop.threshold;
     still = moved ? 0 : still + 1;
@@ -95,7 +99,7 @@ const std::vector<float>& NoiseTask::reference(const Sample& sample) const {
 
 std::vector<Score> NoiseTask::score(const Sample& sample, const Outcome& outcome) const {
   const std::vector<float>&wanted = reference(sample),
-                    &found = std::any_cast<const ImageOutput&>(outcome.output).pixels;
+        &found = std::any_cast<const ImageOutput&>(outcome.output).pixels;
   const ImageShape shape = network_->shape();
   const double ratio = psnr(planes_of(shape, found), planes_of(shape, wanted), kRange);
   return {{"ssim", similarity(shape, found, wanted)}, {"psnr_db", std::min(ratio, kHighestPsnr)}};

@@ -102,7 +102,8 @@ Options read_options(const Node& root) {
       node.at("name").fail("is used twice", "give every path a name of its own");
   }
   if (options.paths.empty() || options.paths.front().method != Method::fixed || !options.paths.front().like.empty())
-    paths.fail("must begin with the baseline, method fixed", "make {name: full, method: fixed, steps: 100} the first path");
+    paths.fail("must begin with the baseline, method fixed",
+               "make {name: full, method: fixed, steps: 100} the first path");
   for (const PathOptions& path : options.paths) {
     if (path.like.empty()) continue;
     const bool found = std::any_of(options.paths.begin(), options.paths.end(), [&](const PathOptions& other) {

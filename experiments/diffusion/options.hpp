@@ -28,7 +28,7 @@ struct PathOptions {
 };
 
 struct Options {
-  std::string network;             // model folder
+  std::string network;  // model folder
   std::int64_t samples = 64, calibration = 32;
   std::uint64_t seed = 1;
   SamplerOptions reference;        // makes the images that others are compared with

@@ -13,7 +13,8 @@ namespace dynexec::diffusion {
 namespace {
 
 Stop stop_of(const PathOptions& options) {
-  return options.method == Method::converged ? Stop{.threshold = options.threshold, .patience = options.patience} : Stop{};
+  return options.method == Method::converged ? Stop{.threshold = options.threshold, .patience = options.patience}
+                                             : Stop{};
 }
 
 class SamplingPath : public Path {

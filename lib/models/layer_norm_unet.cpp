@@ -45,8 +45,8 @@ struct Convolution {
   Convolution() = default;
   Convolution(Weights& weights, const std::string& name, std::int64_t in, std::int64_t out, std::int64_t kernel,
               std::int64_t step, std::int64_t margin, bool up = false)
-      : weight(weights.read(name + ".weight", up ? std::vector{in, out, kernel, kernel}
-                                                 : std::vector{out, in, kernel, kernel})),
+      : weight(weights.read(name + ".weight",
+                            up ? std::vector{in, out, kernel, kernel} : std::vector{out, in, kernel, kernel})),
         bias(weights.read(name + ".bias", {out})),
         stride(step),
         padding(margin),
@@ -142,7 +142,8 @@ class LayerNormUnet : public NoiseNetwork {
         third_(weights, "b3", "te3", s.embedding, s.size / 4, 2 * s.base, {4 * s.base, 4 * s.base, 4 * s.base}),
         down3_(weights, "down3.0", 4 * s.base, 4 * s.base, 2, 1, 0),
         down3_half_(weights, "down3.2", 4 * s.base, 4 * s.base, 4, 2, 1),
-        middle_(weights, "b_mid", "te_mid", s.embedding, middle_size(s), 4 * s.base, {2 * s.base, 2 * s.base, 4 * s.base}),
+        middle_(weights, "b_mid", "te_mid", s.embedding, middle_size(s), 4 * s.base,
+                {2 * s.base, 2 * s.base, 4 * s.base}),
         up1_double_(weights, "up1.0", 4 * s.base, 4 * s.base, 4, 2, 1, true),
         up1_(weights, "up1.2", 4 * s.base, 4 * s.base, 2, 1, 0, true),
         fourth_(weights, "b4", "te4", s.embedding, s.size / 4, 8 * s.base, {4 * s.base, 2 * s.base, 2 * s.base}),

@@ -11,8 +11,8 @@
 
 namespace dynexec {
 
-// config.json: model_type "layer_norm_unet", image_size (12 to 252, 4 more than a multiple of 8), in_channels, base_channels,
-// train_steps, time_embedding. Checks every shape. Error(model).
+// config.json: model_type "layer_norm_unet", image_size (12 to 252, 4 more than a multiple of 8), in_channels,
+// base_channels, train_steps, time_embedding. Checks every shape. Error(model).
 std::unique_ptr<NoiseNetwork> load_layer_norm_unet(const ModelFolder& folder);
 
 }  // namespace dynexec
