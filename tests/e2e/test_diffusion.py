@@ -3,7 +3,7 @@
 import json
 
 import numpy as np
-from frame import bench, check, dynexec, rows, run_folder
+from frame import bench, check, rows, run_folder
 from safetensors.numpy import save_file
 
 SIZE, BASE, EMBEDDING, STEPS = 12, 2, 4, 40
@@ -78,12 +78,10 @@ def test_what_does_not_fit_is_refused(folder):
     def refused(code, part, **changes):
         bench(experiment(folder, **changes), folder / "out", "--quiet").exits(code).one_error().says(part)
 
-    refused(2, "did you mean euler?", paths=[{"name": "a", "sampler": "eular"}])
+    refused(2, "did you mean `euler`?", paths=[{"name": "a", "sampler": "eular"}])
     refused(2, "steps", paths=[{"name": "a", "steps": 41}])
     refused(2, "karras", paths=[{"name": "a", "karras": True}])
     refused(2, "names no converged path", paths=[{"name": "a"}, {"name": "b", "like": "a"}])
-    network(folder, base_channels=3)
-    dynexec("bench", folder / "pictures.yaml", "--quiet").exits(2)
     config = experiment(folder, paths=[{"name": "full", "steps": 5}])
     network(folder, base_channels=3)
     bench(config, folder / "out", "--quiet").exits(1).one_error().says("network.")
