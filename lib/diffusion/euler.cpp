@@ -1,5 +1,5 @@
-// Euler's method on the probability-flow ODE in noise levels, and its ancestral variant, which goes below the next level
-// and adds noise (Karras et al. 2022; k-diffusion).
+// Euler's method on the probability-flow ODE in noise levels, and its ancestral variant, which goes below the next
+// level and adds noise (Karras et al. 2022; k-diffusion).
 #include <cmath>
 
 #include "diffusion/clean_image.hpp"

@@ -1,6 +1,6 @@
-// One evaluation a step and a memory of the last ones: DPM-Solver++(2M), midpoint form (Lu et al. 2022, algorithm 2), and
-// UniPC of order two with B2 (Zhao et al. 2023, algorithms 7 and 8), whose corrector uses the evaluation that the next
-// prediction needs anyway. Both predict the clean image m and count in lambda = log(signal / deviation).
+// One evaluation a step and a memory of the last ones: DPM-Solver++(2M), midpoint form (Lu et al. 2022, algorithm 2),
+// and UniPC of order two with B2 (Zhao et al. 2023, algorithms 7 and 8), whose corrector uses the evaluation that the
+// next prediction needs anyway. Both predict the clean image m and count in lambda = log(signal / deviation).
 #include <algorithm>
 #include <array>
 #include <cmath>
@@ -71,8 +71,7 @@ class MultistepTrajectory : public Trajectory {
     std::copy(latents.begin(), latents.end(), input.begin());
   }
 
-  void advance(std::size_t step, std::span<float> latents, std::span<const float> output,
-               const NoiseSource&) override {
+  void advance(std::size_t step, std::span<float> latents, std::span<const float> output, const NoiseSource&) override {
     const Level& here = plan_.level(step);
     earlier_.swap(previous_);
     previous_.swap(clean_);
@@ -115,9 +114,7 @@ class MultistepTrajectory : public Trajectory {
     const double r = (plan_.level(step - 2).lambda - from.lambda) / h, k = phi / -h - 1;
     const double b1 = k / phi, b2 = 2 * (k / -h - 0.5) / phi, rho1 = (b2 - b1) / (r - 1), rho2 = b1 - rho1;
     combine<3>(ratio, before_,
-               {{{gain * rho2, &clean_},
-                 {gain * (1 - rho2 - rho1 / r), &previous_},
-                 {gain * rho1 / r, &earlier_}}},
+               {{{gain * rho2, &clean_}, {gain * (1 - rho2 - rho1 / r), &previous_}, {gain * rho1 / r, &earlier_}}},
                latents);
   }
 

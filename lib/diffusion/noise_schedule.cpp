@@ -38,8 +38,8 @@ std::vector<float> betas_of(const NoiseOptions& options) {
   if (options.betas == BetaSchedule::cosine) return cosine_betas(count);
   if (options.betas == BetaSchedule::linear)
     return line(static_cast<float>(options.beta_start), static_cast<float>(options.beta_end), count);
-  std::vector<float> betas = line(static_cast<float>(std::sqrt(options.beta_start)),
-                                  static_cast<float>(std::sqrt(options.beta_end)), count);
+  std::vector<float> betas =
+      line(static_cast<float>(std::sqrt(options.beta_start)), static_cast<float>(std::sqrt(options.beta_end)), count);
   for (float& beta : betas) beta *= beta;
   return betas;
 }

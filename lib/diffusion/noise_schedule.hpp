@@ -20,7 +20,8 @@ struct NoiseOptions {
 };
 
 // alpha_bar_t is the share of an image's variance that is left at training step t, sigma_t = sqrt((1 - alpha_bar_t) /
-// alpha_bar_t) the noise over the image. The tables have the single precision of the models that were trained with them.
+// alpha_bar_t) the noise over the image. The tables have the single precision of the models that were trained with
+// them.
 class NoiseSchedule {
  public:
   // Error(config): betas outside (0, 1), or fewer than 2 steps.

@@ -25,9 +25,9 @@ void check(const SamplerOptions& options) {
   if (options.spacing == Spacing::leading) {
     const std::int64_t ratio = options.noise.train_steps / spread, first = (spread - 1) * ratio + options.offset;
     if (first >= options.noise.train_steps)
-      refuse(fmt::format("leading steps with offset {} begin at training step {}, beyond the last", options.offset,
-                         first),
-             "offset", "use fewer steps, a smaller offset or trailing spacing");
+      refuse(
+          fmt::format("leading steps with offset {} begin at training step {}, beyond the last", options.offset, first),
+          "offset", "use fewer steps, a smaller offset or trailing spacing");
   }
   if (options.karras && (options.kind == SamplerKind::ddim || options.kind == SamplerKind::euler_ancestral))
     refuse(fmt::format("{} has no Karras noise levels", name), "karras", "leave karras out, or use another sampler");

@@ -1,9 +1,9 @@
 // Samplers: how a picture is made from noise by asking a network again and again what in it is noise.
 //
-// A Sampler is the plan for a number of steps: at which training steps the network is asked. A Trajectory is one image's
-// way along it. Formulas and timesteps agree with diffusers' schedulers (methods and papers: DDIM, Song et al. 2021;
-// Euler, Euler ancestral, Heun and DPM2, Karras et al. 2022 and k-diffusion; DPM++ 2M, Lu et al. 2022; UniPC, Zhao et
-// al. 2023).
+// A Sampler is the plan for a number of steps: at which training steps the network is asked. A Trajectory is one
+// image's way along it. Formulas and timesteps agree with diffusers' schedulers (methods and papers: DDIM, Song et al.
+// 2021; Euler, Euler ancestral, Heun and DPM2, Karras et al. 2022 and k-diffusion; DPM++ 2M, Lu et al. 2022; UniPC,
+// Zhao et al. 2023).
 #pragma once
 
 #include <cstdint>
@@ -57,8 +57,8 @@ class Trajectory {
   virtual ~Trajectory() = default;
   // What the network gets to see at an evaluation: the latents, scaled. Both have the same size.
   virtual void network_input(std::size_t evaluation, std::span<const float> latents, std::span<float> input) const = 0;
-  // Takes the network's output at an evaluation and moves the latents on. Evaluations come in order, from 0. Draws noise
-  // only where the sampler needs it.
+  // Takes the network's output at an evaluation and moves the latents on. Evaluations come in order, from 0. Draws
+  // noise only where the sampler needs it.
   virtual void advance(std::size_t evaluation, std::span<float> latents, std::span<const float> output,
                        const NoiseSource& noise) = 0;
   // The clean image as the last evaluation had it.

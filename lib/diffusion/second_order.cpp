@@ -1,6 +1,6 @@
 // Two evaluations a step: Heun's method, which averages the slopes at both ends (Karras et al. 2022, algorithm 1), and
-// DPM2, which takes the slope in the middle, in the logarithm of the noise (Lu et al. 2022, DPM-Solver-2). The last step,
-// to no noise, is Euler's.
+// DPM2, which takes the slope in the middle, in the logarithm of the noise (Lu et al. 2022, DPM-Solver-2). The last
+// step, to no noise, is Euler's.
 #include <cmath>
 
 #include "diffusion/clean_image.hpp"
@@ -13,9 +13,9 @@ namespace {
 class SecondOrder : public Sampler {
  public:
   struct Evaluation {
-    double sigma = 0;            // of the latents that the network sees
-    double from = 0, to = 0;     // the step's ends
-    bool first = true;           // of the step's evaluations
+    double sigma = 0;         // of the latents that the network sees
+    double from = 0, to = 0;  // the step's ends
+    bool first = true;        // of the step's evaluations
     bool last_of_step = false;
   };
 

@@ -66,7 +66,8 @@ double error_of(SamplerKind kind, std::int64_t steps) {
   const double first = schedule.sigma(sampler->timesteps().front());
   const bool scaled = sampler->start_deviation() == 1;  // the latents are x / sqrt(sigma^2 + 1)
   const std::vector<float> start{1.5f};
-  const float end = sample(*sampler, start, [&](double input, double t) { return best_noise(input, schedule.sigma(t)); })[0];
+  const float end =
+      sample(*sampler, start, [&](double input, double t) { return best_noise(input, schedule.sigma(t)); })[0];
   const double x = 1.5 * (scaled ? std::hypot(first, 1.0) : sampler->start_deviation());
   // DDIM ends at the lowest level. The others' step from there to none is the same for all numbers of steps.
   const double low = schedule.sigma(0), at_low = ode(x, first, low), seen = at_low / std::hypot(low, 1.0);
