@@ -55,6 +55,13 @@ std::size_t label_of(Group group, int number) {
   return catalogue().groups[group].first + static_cast<std::size_t>(number);
 }
 
+std::size_t count_label(std::size_t objects) {
+  if (objects < 1 || objects > kMaxObjects)
+    throw Error(ErrorKind::data, fmt::format("a scene of {} objects has no labels", objects), "scene labels",
+                fmt::format("use 1 to {} objects", kMaxObjects));
+  return label_of(kCount, static_cast<int>(objects) - 1);
+}
+
 std::size_t object_label(int colour, int shape) {
   return label_of(kObject, colour * static_cast<int>(shape_names().size()) + shape);
 }
@@ -97,7 +104,7 @@ SceneLabels label_scene(const Scene& scene) {
                      std::vector<std::uint8_t>(count, 0)};
   labels.values[label_of(kBackground, scene.background)] = 1;
   labels.values[label_of(kTexture, static_cast<int>(scene.texture))] = 1;
-  labels.values[label_of(kCount, static_cast<int>(scene.objects.size()) - 1)] = 1;
+  labels.values[count_label(scene.objects.size())] = 1;
   for (const Object& object : scene.objects) {
     labels.values[object_label(object.colour, object.shape)] = 1;
     labels.values[size_label(object.size, object.colour)] = 1;
@@ -119,7 +126,7 @@ std::vector<std::size_t> promised_labels(const Promises& promises) {
   std::vector<std::size_t> labels;
   if (promises.background) labels.push_back(label_of(kBackground, *promises.background));
   if (promises.texture) labels.push_back(label_of(kTexture, static_cast<int>(*promises.texture)));
-  labels.push_back(label_of(kCount, static_cast<int>(promises.objects.size()) - 1));
+  labels.push_back(count_label(promises.objects.size()));
   for (const PromisedObject& object : promises.objects) {
     labels.push_back(object_label(object.colour, object.shape));
     if (object.size) labels.push_back(size_label(*object.size, object.colour));

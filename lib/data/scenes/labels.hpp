@@ -33,9 +33,9 @@ struct SceneLabels {
   std::vector<std::uint8_t> known;     // 0: the picture is between, as for a relation of objects that lie aslant
   std::vector<std::uint8_t> promised;  // 1: captions say so; all these hold
 };
-SceneLabels label_scene(const Scene& scene);
+SceneLabels label_scene(const Scene& scene);  // Error(data) unless it has 1 to 4 objects
 
-// The labels that must hold in a picture for these promises, ascending.
+// The labels that must hold in a picture for these promises, ascending. Error(data) unless 1 to 4 objects are promised.
 std::vector<std::size_t> promised_labels(const Promises& promises);
 
 struct Agreement {

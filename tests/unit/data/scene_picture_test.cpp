@@ -165,6 +165,16 @@ TEST_CASE("scene labels: groups cover all labels, exclusive groups hold once, pr
   }
 }
 
+TEST_CASE("scene labels: scenes without objects or with too many are refused") {
+  Scene scene = by_hand();
+  scene.objects.clear();
+  CHECK_THROWS_AS(label_scene(scene), Error);
+  CHECK_THROWS_AS(promised_labels({}), Error);
+  Promises many = by_hand().promises;
+  many.objects.resize(kMaxObjects + 1);
+  CHECK_THROWS_AS(promised_labels(many), Error);
+}
+
 TEST_CASE("scene labels: broken promises are counted") {
   const Scene scene = by_hand();
   RandomStream random(1, 0, 0, 0);
