@@ -80,7 +80,7 @@ def test_what_does_not_fit_is_refused(folder):
 
     refused(2, "did you mean `euler`?", paths=[{"name": "a", "sampler": "eular"}])
     refused(2, "steps", paths=[{"name": "a", "steps": 41}])
-    refused(2, "karras", paths=[{"name": "a", "karras": True}])
+    refused(2, "karras", paths=[{"name": "a", "steps": 5, "karras": True}])
     refused(2, "names no converged path", paths=[{"name": "a"}, {"name": "b", "like": "a"}])
     config = experiment(folder, paths=[{"name": "full", "steps": 5}])
     network(folder, base_channels=3)
