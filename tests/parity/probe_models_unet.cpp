@@ -1,5 +1,5 @@
-// What a U-Net predicts. Usage: probe_models_unet FOLDER IMAGES TIMESTEPS OUT: raw fp32 images, as many timesteps on one
-// line of text, raw fp32 predictions.
+// What a U-Net predicts. Usage: probe_models_unet FOLDER IMAGES TIMESTEPS OUT: raw fp32 images, as many timesteps on
+// one line of text, raw fp32 predictions.
 #include <cstdio>
 #include <fstream>
 #include <vector>

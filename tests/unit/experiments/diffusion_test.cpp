@@ -15,8 +15,8 @@ namespace {
 
 constexpr std::int64_t kSide = 12;
 
-// Knows what all its images look like: a ramp whose direction the start noise decides, so that nothing but the number of
-// steps changes a picture.
+// Knows what all its images look like: a ramp whose direction the start noise decides, so that nothing but the number
+// of steps changes a picture.
 class Ramp : public NoiseNetwork {
  public:
   explicit Ramp(const NoiseOptions& options) : schedule_(options) {}
@@ -151,7 +151,8 @@ TEST_CASE("noises are the seed's own, and what is not finite is said where it ap
 
 TEST_CASE("diffusion configs: what is wrong is said at its place") {
   const auto refused = [](const std::string& paths, const std::string& where) {
-    const std::string text = "experiment: diffusion\ntask: {kind: from_noise}\nmodel: {network: m}\npaths: " + paths + "\n";
+    const std::string text =
+        "experiment: diffusion\ntask: {kind: from_noise}\nmodel: {network: m}\npaths: " + paths + "\n";
     try {
       read_options(Config::parse(text, "t.yaml", {}).root());
       FAIL("accepted " << paths);
@@ -166,11 +167,11 @@ TEST_CASE("diffusion configs: what is wrong is said at its place") {
   refused("[{name: a}, {name: b, like: a}]", "t.yaml:4:36");
   refused("[{name: a}, {name: o, method: oracle, steps: [5, 5]}]", "t.yaml:4:20");
   refused("[{name: a, sampler: dim}]", "t.yaml:4:28");
-  const auto found = experiment_knobs(
-      Config::parse("experiment: diffusion\ntask: {kind: from_noise}\nmodel: {network: m}\n"
-                    "paths: [{name: a}, {name: b, steps: 20}, {name: c, method: converged}]\n",
-                    "t.yaml", {})
-          .root());
+  const auto found =
+      experiment_knobs(Config::parse("experiment: diffusion\ntask: {kind: from_noise}\nmodel: {network: m}\n"
+                                     "paths: [{name: a}, {name: b, steps: 20}, {name: c, method: converged}]\n",
+                                     "t.yaml", {})
+                           .root());
   REQUIRE(found.size() == 2);
   CHECK(found[0].key == "steps");
   CHECK(found[1].key == "threshold");
