@@ -70,7 +70,8 @@ class BagOfFeaturesHead : public ExitHead {
         slope_(part.read("slope", {1})[0]),
         shift_(part.read("shift", {1})[0]),
         scores_(unit.size, unit.size, codewords_, 0),
-        scratch_(static_cast<std::size_t>((codewords_ + kPanelStep - 1) / kPanelStep * kPanelStep)),
+        scratch_(
+            static_cast<std::size_t>(kBagSide * kBagSide * ((codewords_ + kPanelStep - 1) / kPanelStep * kPanelStep))),
         histogram_(static_cast<std::size_t>(kBagSide * kBagSide * codewords_)),
         linear_(fold(part, classes)) {}
 

@@ -4,6 +4,7 @@
 
 #include "branches.hpp"
 #include "kernels/branch.hpp"
+#include "kernels/thread_pool.hpp"
 
 using namespace dynexec;
 
@@ -16,7 +17,7 @@ TEST_CASE("pooled codes against the formula in double precision, in every branch
         for (std::int64_t y = 0; y < extent; ++y)
           for (std::int64_t x = 0; x < extent; ++x)
             std::copy_n(values.data() + (y * extent + x) * words, words, scores.at(y, x));
-        std::vector<float> scratch(static_cast<std::size_t>((words + 15) / 16 * 16)),
+        std::vector<float> scratch(static_cast<std::size_t>(4 * ((words + 15) / 16 * 16))),
             out(static_cast<std::size_t>(4 * words));
         pool_codes(scores, 2, 1.5f, -0.25f, scratch.data(), out.data());
         for (std::int64_t region = 0; region < 4; ++region)
@@ -40,6 +41,24 @@ TEST_CASE("pooled codes against the formula in double precision, in every branch
                   doctest::Approx(sum / static_cast<double>(upper * upper)).epsilon(1e-5));
           }
       }
+  });
+}
+
+TEST_CASE("pooled codes do not depend on the number of threads") {
+  for_each_branch([] {
+    constexpr std::int64_t words = 33, extent = 17;
+    FeatureMap scores(extent, extent, words, 1);
+    const std::vector<float> values = random_values(extent * extent * words, 7, 3);
+    for (std::int64_t y = 0; y < extent; ++y)
+      for (std::int64_t x = 0; x < extent; ++x)
+        std::copy_n(values.data() + (y * extent + x) * words, words, scores.at(y, x));
+    std::vector<float> scratch(4 * 48), one(4 * words), three(4 * words);
+    set_compute_threads(1);
+    pool_codes(scores, 2, 1, 0, scratch.data(), one.data());
+    set_compute_threads(3);
+    pool_codes(scores, 2, 1, 0, scratch.data(), three.data());
+    set_compute_threads(1);
+    CHECK(one == three);
   });
 }
 
