@@ -68,6 +68,7 @@ TEST_CASE("disturbed: CPU share, waiting and switches, each by its bound") {
   CHECK_FALSE(is_disturbed(took(100, 130, 0, 0), 2, 2, options));
   // A share above the thread count is other threads' work and asks for nothing.
   CHECK_FALSE(is_disturbed(took(100, 100, 0, 0), 8, 1, options));
+  CHECK_FALSE(is_disturbed(took(10, 10, 0, 0), 2, 2, options));  // too short to tell
   BenchOptions off;
   off.disturbed_cpu_share = 0;
   CHECK_FALSE(is_disturbed(took(100, 1, 90, 0), 1, 1, off));
