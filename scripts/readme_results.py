@@ -168,6 +168,14 @@ def heads_take_time(summary):
             f'`learnt-gate`: {share(named["learnt-gate"])}).')
 
 
+def two_threads():
+    folder = "predictive-exit-resnet-2-threads"
+    summary = rows(REFERENCE / folder / "summary.csv")
+    learnt = next(row for row in summary if row["path"] == "learnt-gate")
+    return (f'With two threads `learnt-gate` reaches {with_interval(learnt, "speedup", 2)}, {100 * (1 - 1 / float(learnt["speedup_total"])):.1f} % less time '
+            f'([summary](results/reference/{folder}/summary.csv)).')
+
+
 def exits():
     folder = "predictive-exit-resnet-1-thread"
     summary = rows(REFERENCE / folder / "summary.csv")
@@ -182,6 +190,7 @@ def exits():
         *exit_table(summary),
         "",
         heads_take_time(summary),
+        two_threads(),
         "",
         "The same on three networks, the cheapest paths that lost at most one point on the test images. On CIFAR-10 the pretrained "
         "network stayed as it was and only heads were trained, so its early layers were never asked to tell classes apart; the oracle "

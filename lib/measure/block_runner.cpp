@@ -54,7 +54,8 @@ bool is_disturbed(const ClockReading& took, double expected_share, int threads, 
     // At any time one thread has work. Of the parallel part beyond that only half is asked for, since samples
     // differ in how much of their work is parallel.
     // Short runs are over before the system has booked what other threads did.
-    const double share = wall < kBookedNs ? 1 : std::clamp(expected_share, 1.0, static_cast<double>(std::max(1, threads)));
+    const double share =
+        wall < kBookedNs ? 1 : std::clamp(expected_share, 1.0, static_cast<double>(std::max(1, threads)));
     const double expected = 1 + (share - 1) / 2;
     if (static_cast<double>(took.cpu_ns) < options.disturbed_cpu_share * expected * wall) return true;
     if (static_cast<double>(took.wait_ns) > (1 - options.disturbed_cpu_share) * wall) return true;

@@ -233,7 +233,7 @@ TEST_CASE("warm-up stops when stable, and its fastest run sets the CPU share to 
   bench.request.threads = 2;
   int runs = 0;
   bench.path("base").script = [&](const Sample& sample, const Streams&) {
-    const double ms = runs++ < 4 ? 100.0 / runs : 10;
+    const double ms = runs++ < 4 ? 400.0 / runs : 40;
     bench.clock.pass(ms);
     // The second thread works, too, except on sample 2, where it gets no CPU.
     if (sample.index != 2) bench.clock.now.cpu_ns += static_cast<std::int64_t>(ms * 1e6);
