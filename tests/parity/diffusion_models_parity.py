@@ -53,7 +53,7 @@ UNETS = {
     "sd1_fp16": (SD1, (2, 16, 16), 7, {"dtype": torch.float16}),
     "sd1_bf16_sharded": (SD1, (1, 8, 8), 3, {"dtype": torch.bfloat16, "max_shard_size": "500KB"}),
     "sd2": (SD2, (2, 16, 16), 7, {}),
-    "sd2_fp16": (SD2, (1, 16, 8), 1, {"dtype": torch.float16}),
+    "sd2_fp16": (SD2, (1, 16, 8), 1, {"dtype": torch.float16, "variant": "fp16"}),
     "two_levels": (unet(), (3, 8, 8), 4, {}),
     "one_level": (unet(block_out_channels=(32,), down_block_types=("CrossAttnDownBlock2D",),
                        up_block_types=("CrossAttnUpBlock2D",)), (2, 8, 8), 4, {}),
@@ -101,7 +101,7 @@ TEXTS = {
     "clip_gelu": (clip(hidden_act="gelu", layer_norm_eps=1e-3), 0, {}),
     "clip_penultimate": (clip(), 1, {}),
     "clip_one_layer": (clip(num_hidden_layers=1, num_attention_heads=1), 0, {}),
-    "clip_fp16": (clip(), 0, {"dtype": torch.float16}),
+    "clip_fp16": (clip(), 0, {"dtype": torch.float16, "variant": "fp16"}),
     "clip_old_names": (clip(), 0, {"prefix": "text_model."}),
     "clip_sd1_width": (clip(hidden_size=768, intermediate_size=3072, num_attention_heads=12, num_hidden_layers=2), 1, {}),
 }
@@ -120,7 +120,8 @@ def randomise(model, seed):
 
 def store(model, folder, options):
     """Saves the model as the options say; it then has the values that were stored."""
-    model.to(options.get("dtype", torch.float32)).save_pretrained(folder, max_shard_size=options.get("max_shard_size", "9GB"))
+    model.to(options.get("dtype", torch.float32)).save_pretrained(
+        folder, max_shard_size=options.get("max_shard_size", "9GB"), variant=options.get("variant"))
     model.float().eval()
     if "prefix" in options:
         path = folder / "model.safetensors"

@@ -4,13 +4,15 @@
 //   probe_models_diffusion text FOLDER INPUT OUT     INPUT: JSON {"texts", "skip"}
 //   probe_models_diffusion pipeline FOLDER INPUT OUT loads a whole pipeline, INPUT as of unet
 // Beside INPUT lie INPUT.sample and INPUT.states as raw fp32. The U-Net gives an output for every timestep, all from
-// the same sample. Prints parameters, MACs and the seconds of the last evaluation.
+// the same sample. Prints parameters, MACs and the seconds of the fastest evaluation.
 #include <ATen/ops/from_blob.h>
 
+#include <algorithm>
 #include <chrono>
 #include <cstdio>
 #include <fstream>
 #include <functional>
+#include <limits>
 #include <nlohmann/json.hpp>
 #include <numeric>
 
@@ -40,12 +42,12 @@ void run_unet(const UNet& unet, const nlohmann::json& input, const std::string& 
   Prompt prompt;
   if (input.contains("states_shape")) prompt = unet.prompt(read_tensor(path + ".states", input["states_shape"]));
   Cost cost;
-  double seconds = 0;
+  double seconds = std::numeric_limits<double>::infinity();
   for (std::size_t i = 0; i < times.timesteps.size(); ++i) {
     cost = {};
     const auto start = std::chrono::steady_clock::now();
     write(out, unet.forward(sample, times, i, prompt, cost));
-    seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+    seconds = std::min(seconds, std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count());
   }
   std::printf("parameters %.0f macs %.0f prompt %.0f times %.0f seconds %.4f\n", unet.parameters(), cost.macs,
               prompt.cost.macs, times.cost.macs, seconds);

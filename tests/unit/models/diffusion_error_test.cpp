@@ -1,5 +1,7 @@
 #include <ATen/ops/zeros.h>
 
+#include <limits>
+
 #include "base/error.hpp"
 #include "diffusion_fixture.hpp"
 
@@ -143,23 +145,29 @@ TEST_CASE("settings of image decoder and text encoder that are not supported are
 }
 
 TEST_CASE("tensors of a pipeline that are missing, misshapen, unexplained or not finite are named") {
-  const auto without = [](Component PipelineFolder::* part, const std::string& name) {
+  const auto without = [](Component PipelineFolder::*part, const std::string& name) {
     return refusal_after([&](PipelineFolder& folder) { REQUIRE((folder.*part).tensors.erase(name) == 1); });
   };
-  for (const char* name : {"conv_in.weight", "time_embedding.linear_2.bias", "down_blocks.0.resnets.0.time_emb_proj.weight",
-                           "up_blocks.0.resnets.1.conv_shortcut.weight", "conv_norm_out.bias"})
+  for (const char* name :
+       {"conv_in.weight", "time_embedding.linear_2.bias", "down_blocks.0.resnets.0.time_emb_proj.weight",
+        "up_blocks.0.resnets.1.conv_shortcut.weight", "conv_norm_out.bias"})
     CHECK(mentions(without(&PipelineFolder::unet, name), name));
   for (const char* name : {"post_quant_conv.weight", "decoder.mid_block.attentions.0.to_q.weight"})
     CHECK(mentions(without(&PipelineFolder::vae, name), name));
   CHECK(mentions(without(&PipelineFolder::text, "text_model.final_layer_norm.bias"), "final_layer_norm.bias"));
-  const std::string shaped = refusal_after([](PipelineFolder& folder) { folder.unet.add("conv_in.weight", {8, 3, 3, 3}); });
+  const std::string shaped = refusal_after([](PipelineFolder& folder) {
+    folder.unet.add("conv_in.weight", {8, 3, 3, 3});
+  });
   CHECK(mentions(shaped, "[8, 3, 3, 3]"));
   CHECK(mentions(shaped, "[8, 4, 3, 3]"));
   // A linear projection is a matrix, the other a 1x1 convolution.
   CHECK(mentions(refusal_after([](PipelineFolder& folder) { folder.unet.config["use_linear_projection"] = true; }),
                  "proj_in.weight"));
-  CHECK(mentions(refusal_after([](PipelineFolder& folder) { folder.unet.add("mid_block.extra", {2}); }), "mid_block.extra"));
-  CHECK(mentions(refusal_after([](PipelineFolder& folder) { folder.text.layer("visual_projection", {2, 2}); }),
+  CHECK(mentions(refusal_after([](PipelineFolder& folder) { folder.unet.add("mid_block.extra", {2}); }),
+                 "mid_block.extra"));
+  CHECK(mentions(refusal_after([](PipelineFolder& folder) {
+                   folder.text.layer("visual_projection", {2, 2});
+                 }),
                  "visual_projection"));
   CHECK(mentions(refusal_after([](PipelineFolder& folder) {
                    folder.unet.tensors["conv_out.bias"].values[2] = std::numeric_limits<float>::quiet_NaN();
@@ -172,7 +180,8 @@ TEST_CASE("texts that do not fit a text encoder, and wrong use of the networks, 
   const Pipeline pipeline = load_pipeline(folder.write());
   Cost cost;
   using Texts = std::vector<std::vector<std::int32_t>>;
-  for (const Texts& texts : {Texts{}, Texts{{}}, Texts{{1, 2}, {3}}, Texts{{20}}, Texts{{-1}}, Texts{std::vector(11, 1)}})
+  for (const Texts& texts :
+       {Texts{}, Texts{{}}, Texts{{1, 2}, {3}}, Texts{{20}}, Texts{{-1}}, Texts{std::vector(11, 1)}})
     CHECK(kind_of([&] { pipeline.text->encode(texts, cost); }) == ErrorKind::data);
   CHECK(kind_of([&] { pipeline.text->encode(Texts{{1}}, cost, 2); }) == ErrorKind::internal);
   const TimeTable times = pipeline.unet->times(std::vector<double>{1, 2});

@@ -1,4 +1,5 @@
-// A small diffusers pipeline in a folder of its own, with random weights that a test may change before they are written.
+// A small diffusers pipeline in a folder of its own, with random weights that a test may change before they are
+// written.
 #pragma once
 
 #include <doctest/doctest.h>
@@ -52,12 +53,9 @@ class PipelineFolder {
  public:
   explicit PipelineFolder(const std::string& name = "a")
       : path_(std::filesystem::temp_directory_path() / ("dynexec-pipeline-" + name + std::to_string(::getpid()))) {
-    index = {{"_class_name", "StableDiffusionPipeline"},
-             {"requires_safety_checker", false},
-             {"unet", {"diffusers", "UNet2DConditionModel"}},
-             {"vae", {"diffusers", "AutoencoderKL"}},
-             {"text_encoder", {"transformers", "CLIPTextModel"}},
-             {"safety_checker", {nullptr, nullptr}}};
+    index = {{"_class_name", "StableDiffusionPipeline"},          {"requires_safety_checker", false},
+             {"unet", {"diffusers", "UNet2DConditionModel"}},     {"vae", {"diffusers", "AutoencoderKL"}},
+             {"text_encoder", {"transformers", "CLIPTextModel"}}, {"safety_checker", {nullptr, nullptr}}};
     make_unet();
     make_vae();
     make_text();
@@ -121,12 +119,13 @@ class PipelineFolder {
 
   // Two levels of 8 and 16 channels.
   void make_vae() {
-    vae.config = {{"block_out_channels", {8, 16}}, {"up_block_types", {"UpDecoderBlock2D", "UpDecoderBlock2D"}},
+    vae.config = {{"block_out_channels", {8, 16}},
+                  {"up_block_types", {"UpDecoderBlock2D", "UpDecoderBlock2D"}},
                   {"norm_num_groups", 4}};
     vae.layer("post_quant_conv", {4, 4, 1, 1});
     vae.layer("decoder.conv_in", {16, 4, 3, 3});
-    for (const char* name : {"decoder.mid_block.resnets.0", "decoder.mid_block.resnets.1", "decoder.up_blocks.0.resnets.0",
-                             "decoder.up_blocks.0.resnets.1"})
+    for (const char* name : {"decoder.mid_block.resnets.0", "decoder.mid_block.resnets.1",
+                             "decoder.up_blocks.0.resnets.0", "decoder.up_blocks.0.resnets.1"})
       resnet(vae, name, 16, 16, 0);
     const std::string attention = "decoder.mid_block.attentions.0.";
     vae.layer(attention + "group_norm", {16});
