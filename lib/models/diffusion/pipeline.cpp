@@ -15,7 +15,7 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr const char* kIndex = "model_index.json";
-// Of these nothing is read; any other component would take part in the picture.
+// Components without a network, or whose network takes no part in the picture; any other would.
 constexpr std::array<const char*, 4> kBystanders{"safety_checker", "feature_extractor", "tokenizer", "scheduler"};
 
 [[noreturn]] void refuse(const fs::path& where, const std::string& what, const std::string& hint) {

@@ -27,6 +27,15 @@ void check_input(const UNetWeights& weights, const at::Tensor& sample, const Tim
 
 }  // namespace
 
+Prompt Prompt::part(std::int64_t first, std::int64_t count) const {
+  const c10::InferenceMode guard;
+  require(first >= 0 && count > 0 && first + count <= rows, fmt::format("the prompt has {} rows", rows));
+  Prompt result{.rows = count};
+  for (const PromptKeys& layer : keys)
+    result.keys.push_back({layer.key.narrow(0, first, count), layer.value.narrow(0, first, count)});
+  return result;
+}
+
 std::shared_ptr<const UNet> UNet::load(const ModelFolder& folder) {
   const UNetConfig config = parse_unet_config(folder.config(), (folder.path() / "config.json").string());
   FolderSource source(folder);

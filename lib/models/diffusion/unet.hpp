@@ -23,6 +23,9 @@ struct Prompt {
   std::int64_t rows = 0;
   std::vector<PromptKeys> keys;  // by transformer layer
   Cost cost;                     // of computing it
+
+  // Some of the rows, for an evaluation without the others; shares their memory and costs nothing.
+  Prompt part(std::int64_t first, std::int64_t count) const;
 };
 
 class UNet {

@@ -194,6 +194,7 @@ TEST_CASE("texts that do not fit a text encoder, and wrong use of the networks, 
   CHECK(run({2, 4, 8, 8}, 2, prompt) == ErrorKind::internal);
   CHECK(run({3, 4, 8, 8}, 0, prompt) == ErrorKind::internal);
   CHECK(run({2, 4, 8, 8}, 0, Prompt{}) == ErrorKind::internal);
+  CHECK(kind_of([&] { prompt.part(1, 2); }) == ErrorKind::internal);
   CHECK(kind_of([&] { pipeline.unet->prompt(at::zeros({2, 3, 7})); }) == ErrorKind::internal);
   CHECK(kind_of([&] { pipeline.decoder->decode(at::zeros({1, 3, 8, 8}), cost); }) == ErrorKind::internal);
   CHECK(cost.macs == 0);

@@ -57,8 +57,47 @@ TEST_CASE("an evaluation depends on its step, its prompt and its own row alone, 
   CHECK(difference(at10, at20) > 1e-4);
   const at::Tensor alone = unet->forward(sample.narrow(0, 1, 1), other, 0, second, cost);
   CHECK(difference(alone, at20.narrow(0, 1, 1)) < 1e-5);
+  CHECK(difference(unet->forward(sample.narrow(0, 1, 1), times, 1, both.part(1, 1), cost), alone) < 1e-5);
   const at::Tensor changed = unet->forward(sample, times, 1, unet->prompt(states * 3), cost);
   CHECK(difference(changed, at20) > 1e-4);
+}
+
+TEST_CASE("the published configurations of Stable Diffusion") {
+  nlohmann::json config = nlohmann::json::parse(R"({"_class_name": "UNet2DConditionModel", "act_fn": "silu",
+      "attention_head_dim": 8, "block_out_channels": [320, 640, 1280, 1280], "center_input_sample": false,
+      "cross_attention_dim": 768, "down_block_types": ["CrossAttnDownBlock2D", "CrossAttnDownBlock2D",
+      "CrossAttnDownBlock2D", "DownBlock2D"], "downsample_padding": 1, "flip_sin_to_cos": true, "freq_shift": 0,
+      "in_channels": 4, "layers_per_block": 2, "mid_block_scale_factor": 1, "norm_eps": 1e-05, "norm_num_groups": 32,
+      "out_channels": 4, "sample_size": 64, "up_block_types": ["UpBlock2D", "CrossAttnUpBlock2D", "CrossAttnUpBlock2D",
+      "CrossAttnUpBlock2D"]})");
+  const UNetConfig first = parse_unet_config(config, "config.json");
+  REQUIRE(first.levels.size() == 4);
+  CHECK(first.levels[3].channels == 1280);
+  CHECK(first.levels[2].heads == 8);
+  CHECK((first.levels[2].down_cross && first.levels[2].up_cross));
+  CHECK((!first.levels[3].down_cross && !first.levels[3].up_cross));
+  CHECK(first.context == 768);
+  CHECK(first.time_width == 1280);
+  CHECK(first.sample_size == 64);
+  CHECK(!first.linear_projection);
+  config.update({{"attention_head_dim", {5, 10, 20, 20}},
+                 {"cross_attention_dim", 1024},
+                 {"sample_size", 96},
+                 {"use_linear_projection", true},
+                 {"upcast_attention", true},
+                 {"dual_cross_attention", false},
+                 {"only_cross_attention", false},
+                 {"num_class_embeds", nullptr}});
+  const UNetConfig second = parse_unet_config(config, "config.json");
+  CHECK(second.levels[0].heads == 5);
+  CHECK(second.levels[3].heads == 20);
+  CHECK(second.context == 1024);
+  CHECK(second.linear_projection);
+  // The defaults are those of the first.
+  const UNetConfig bare = parse_unet_config({{"cross_attention_dim", 768}}, "config.json");
+  CHECK(bare.levels.size() == 4);
+  CHECK(bare.levels[1].channels == 640);
+  CHECK((bare.levels[0].down_cross && bare.levels[0].up_cross && !bare.levels[3].up_cross));
 }
 
 TEST_CASE("gradients reach every tensor of a U-Net") {
