@@ -16,8 +16,10 @@ namespace {
 
 namespace fs = std::filesystem;
 
-// transformers' name for the weights and diffusers'.
-constexpr std::array<std::string_view, 2> kWeightStems{"model", "diffusion_pytorch_model"};
+// transformers' name for the weights and diffusers', and the same of a half-precision variant beside or instead of
+// them.
+constexpr std::array<std::string_view, 4> kWeightStems{"model", "diffusion_pytorch_model", "model.fp16",
+                                                       "diffusion_pytorch_model.fp16"};
 constexpr std::array<std::string_view, 6> kPrefixes{"model.",      "transformer.",    "bert.",
                                                     "distilbert.", "language_model.", "encoder."};
 

@@ -133,6 +133,21 @@ def add(tokenizer, added):
         (tokenizer.add_special_tokens if token.special else tokenizer.add_tokens)([token])
 
 
+def clip(text):
+    """As a pipeline's text encoder wants it: words end in </w>, anything unknown is the end of the text."""
+    words = r"<\|startoftext\|>|<\|endoftext\|>|'s|'t|'re|'ve|'m|'ll|'d|[\p{L}]+|[\p{N}]|[^\s\p{L}\p{N}]+"
+    tokenizer = Tokenizer(models.BPE(continuing_subword_prefix="", end_of_word_suffix="</w>", unk_token="<|endoftext|>"))
+    tokenizer.normalizer = normalizers.Sequence([normalizers.NFC(), normalizers.Replace(Regex(r"\s+"), " "),
+                                                 normalizers.Lowercase()])
+    tokenizer.pre_tokenizer = pre_tokenizers.Sequence([pre_tokenizers.Split(Regex(words), "removed", invert=True),
+                                                       pre_tokenizers.ByteLevel(add_prefix_space=False)])
+    tokenizer.decoder = decoders.ByteLevel()
+    train(tokenizer, text, 1500, pre_tokenizers.ByteLevel.alphabet(), special=["<|startoftext|>", "<|endoftext|>"],
+          end_of_word_suffix="</w>")
+    tokenizer.post_processor = processors.RobertaProcessing(("<|endoftext|>", 1), ("<|startoftext|>", 0), False, False)
+    return tokenizer
+
+
 def split_then_bytes(pattern, **more):
     return pre_tokenizers.Sequence([pre_tokenizers.Split(Regex(pattern), "isolated", **more),
                                     pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False)])
@@ -229,6 +244,7 @@ def variants(text):
         "llama3": lambda: byte_level(text, split_then_bytes(LLAMA3), processor=begin_token("<|endoftext|>"), added=CHAT,
                                      ignore_merges=True),
         "qwen2": lambda: byte_level(text, split_then_bytes(QWEN2), n.NFC(), added=CHAT + STRIPPING),
+        "clip": lambda: clip(text),
         "o200k": lambda: byte_level(text, split_then_bytes(O200K)),
         "smollm": lambda: byte_level(text, p.Sequence([p.Digits(individual_digits=True), gpt2(add_prefix_space=False)])),
         "roberta": lambda: byte_level(text, gpt2(add_prefix_space=True), processor=lambda t: processors.RobertaProcessing(

@@ -53,6 +53,18 @@ TEST_CASE("a folder with one file opens") {
   CHECK(copy.require("model.norm.weight", {1}).bytes.size() == 4);
 }
 
+TEST_CASE("weights may have transformers' or diffusers' name and be a half-precision variant") {
+  for (const char* stem : {"model", "diffusion_pytorch_model", "model.fp16", "diffusion_pytorch_model.fp16"}) {
+    const ScratchFolder folder;
+    folder.write("config.json", "{}");
+    folder.write(std::string(stem) + ".safetensors", one_tensor("a"));
+    CHECK(ModelFolder::open(folder.path()).find("a").has_value());
+    // The full precision is read where both are there.
+    folder.write("model.safetensors", one_tensor("b"));
+    CHECK(ModelFolder::open(folder.path()).find("b").has_value());
+  }
+}
+
 TEST_CASE("a prefix may be missing or present in the file") {
   const ScratchFolder folder;
   folder.write("config.json", "{}");

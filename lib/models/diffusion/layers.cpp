@@ -1,0 +1,62 @@
+#include "models/diffusion/layers.hpp"
+
+#include <ATen/ops/conv2d.h>
+#include <ATen/ops/group_norm.h>
+#include <ATen/ops/layer_norm.h>
+#include <ATen/ops/linear.h>
+#include <ATen/ops/scaled_dot_product_attention.h>
+
+namespace dynexec::diffusion {
+namespace {
+
+void count_weight(const at::Tensor& weight, const at::Tensor& bias, Cost& cost) {
+  cost.weight_bytes += static_cast<double>(weight.nbytes());
+  if (bias.defined()) cost.weight_bytes += static_cast<double>(bias.nbytes());
+}
+
+}  // namespace
+
+at::Tensor dense(const Dense& layer, const at::Tensor& x, Cost& cost) {
+  cost.macs += static_cast<double>(x.numel()) * static_cast<double>(layer.weight.size(0));
+  count_weight(layer.weight, layer.bias, cost);
+  return at::linear(x, layer.weight, layer.bias);
+}
+
+at::Tensor conv(const Conv& layer, const at::Tensor& x, Cost& cost) {
+  at::Tensor out = at::conv2d(x, layer.weight, layer.bias, layer.stride, layer.padding);
+  cost.macs += static_cast<double>(out.numel()) * static_cast<double>(layer.weight.numel() / layer.weight.size(0));
+  count_weight(layer.weight, layer.bias, cost);
+  return out;
+}
+
+at::Tensor norm(const Norm& layer, const at::Tensor& x, Cost& cost) {
+  count_weight(layer.weight, layer.bias, cost);
+  if (layer.groups == 0) return at::layer_norm(x, {x.size(-1)}, layer.weight, layer.bias, layer.epsilon);
+  return at::group_norm(x, layer.groups, layer.weight, layer.bias, layer.epsilon);
+}
+
+at::Tensor attend(const at::Tensor& query, const at::Tensor& key, const at::Tensor& value, bool causal, Cost& cost) {
+  const at::Tensor split = split_heads(query, key.size(1));
+  // The scores and the weighted sum.
+  cost.macs += 2 * static_cast<double>(query.numel()) * static_cast<double>(key.size(2));
+  const at::Tensor mixed = at::scaled_dot_product_attention(split, key, value, {}, 0.0, causal);
+  return mixed.transpose(1, 2).reshape(query.sizes());
+}
+
+at::Tensor split_heads(const at::Tensor& x, std::int64_t heads) {
+  return x.view({x.size(0), x.size(1), heads, x.size(2) / heads}).transpose(1, 2);
+}
+
+at::Tensor to_places(const at::Tensor& map) {
+  return map.permute({0, 2, 3, 1}).reshape({map.size(0), map.size(2) * map.size(3), map.size(1)});
+}
+
+at::Tensor to_map(const at::Tensor& places, std::int64_t height, std::int64_t width) {
+  return places.reshape({places.size(0), height, width, places.size(2)}).permute({0, 3, 1, 2});
+}
+
+at::Tensor pointwise(const Dense& layer, const at::Tensor& map, Cost& cost) {
+  return to_map(dense(layer, to_places(map), cost), map.size(2), map.size(3));
+}
+
+}  // namespace dynexec::diffusion

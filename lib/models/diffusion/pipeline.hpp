@@ -1,0 +1,28 @@
+// A diffusers pipeline folder: model_index.json names the components, each in a folder of its own.
+#pragma once
+
+#include <filesystem>
+#include <memory>
+#include <nlohmann/json.hpp>
+
+#include "models/diffusion/clip_text.hpp"
+#include "models/diffusion/image_decoder.hpp"
+#include "models/diffusion/unet.hpp"
+
+namespace dynexec::diffusion {
+
+struct Pipeline {
+  std::shared_ptr<const UNet> unet;
+  std::shared_ptr<const ImageDecoder> decoder;  // null where the U-Net works on pictures
+  std::shared_ptr<const ClipText> text;         // null where it attends to no text
+  nlohmann::json scheduler;                     // scheduler_config.json, {} without one
+
+  double parameters() const;
+};
+
+// Loads what model_index.json names and checks that the parts fit together. Error(model) for a component that is
+// missing, of another class than UNet2DConditionModel, AutoencoderKL and CLIPTextModel, or of other channel counts than
+// its neighbours. Components that play no part in making a picture (safety checker, image processors) are not read.
+Pipeline load_pipeline(const std::filesystem::path& folder);
+
+}  // namespace dynexec::diffusion

@@ -1,0 +1,47 @@
+// Where the tensors of a network come from: a checkpoint here, fresh parameters when one is trained.
+#pragma once
+
+#include <set>
+#include <string>
+#include <vector>
+
+#include "models/diffusion/layers.hpp"
+#include "weights/model_folder.hpp"
+
+namespace dynexec::diffusion {
+
+class TensorSource {
+ public:
+  virtual ~TensorSource() = default;
+  virtual bool has(const std::string& name) const = 0;
+  // fp32, of exactly this shape; convolutions with the input channels innermost.
+  virtual at::Tensor take(const std::string& name, const std::vector<std::int64_t>& shape) = 0;
+
+  // name.weight and name.bias.
+  Dense dense(const std::string& name, std::int64_t out, std::int64_t in, bool bias = true);
+  // A linear layer, whose checkpoint holds a 1x1 convolution.
+  Dense pointwise(const std::string& name, std::int64_t out, std::int64_t in);
+  Conv conv(const std::string& name, std::int64_t out, std::int64_t in, std::int64_t side = 3);
+  Norm norm(const std::string& name, std::int64_t channels, std::int64_t groups, double epsilon);
+};
+
+class FolderSource : public TensorSource {
+ public:
+  explicit FolderSource(const ModelFolder& folder) : folder_(folder) {}
+
+  bool has(const std::string& name) const override;
+  // Error(model) naming the tensor when it is missing, has another shape or holds values that are not finite.
+  at::Tensor take(const std::string& name, const std::vector<std::int64_t>& shape) override;
+
+  double parameters() const { return parameters_; }
+  // Tensors that config.json does not explain would silently change the model: Error(model) for any that was not
+  // taken and does not start with one of these.
+  void refuse_rest(const std::vector<std::string>& allowed) const;
+
+ private:
+  const ModelFolder& folder_;
+  std::set<std::string> taken_;
+  double parameters_ = 0;
+};
+
+}  // namespace dynexec::diffusion

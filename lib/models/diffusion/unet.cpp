@@ -1,0 +1,79 @@
+#include "models/diffusion/unet.hpp"
+
+#include <ATen/ops/tensor.h>
+#include <c10/core/InferenceMode.h>
+#include <fmt/format.h>
+
+#include "base/error.hpp"
+
+namespace dynexec::diffusion {
+namespace {
+
+void require(bool good, const std::string& what) {
+  if (!good) throw Error(ErrorKind::internal, what, "U-Net", "");
+}
+
+void check_input(const UNetWeights& weights, const at::Tensor& sample, const TimeTable& times, std::size_t step,
+                 const Prompt& prompt) {
+  require(sample.dim() == 4 && sample.scalar_type() == at::kFloat && sample.numel() > 0 &&
+              sample.size(1) == weights.config.in_channels,
+          fmt::format("the sample is no fp32 map of {} channels", weights.config.in_channels));
+  require(times.shifts.size() == weights.shifts && step < times.timesteps.size(),
+          fmt::format("step {} is not in the table of {} timesteps", step, times.timesteps.size()));
+  require(prompt.keys.size() == weights.cross_layers, "the prompt belongs to another network");
+  require(prompt.keys.empty() || prompt.rows == sample.size(0),
+          fmt::format("{} samples, but {} prompts", sample.size(0), prompt.rows));
+}
+
+}  // namespace
+
+Prompt Prompt::part(std::int64_t first, std::int64_t count) const {
+  const c10::InferenceMode guard;
+  require(first >= 0 && count > 0 && first + count <= rows, fmt::format("the prompt has {} rows", rows));
+  Prompt result{.rows = count};
+  for (const PromptKeys& layer : keys)
+    result.keys.push_back({layer.key.narrow(0, first, count), layer.value.narrow(0, first, count)});
+  return result;
+}
+
+std::shared_ptr<const UNet> UNet::load(const ModelFolder& folder) {
+  const UNetConfig config = parse_unet_config(folder.config(), (folder.path() / "config.json").string());
+  FolderSource source(folder);
+  UNetWeights weights = take_unet(config, source);
+  source.refuse_rest({});
+  return std::shared_ptr<const UNet>(new UNet(std::move(weights), source.parameters()));
+}
+
+std::shared_ptr<const UNet> UNet::load(const std::filesystem::path& folder) {
+  return load(ModelFolder::open(folder));
+}
+
+TimeTable UNet::times(std::span<const double> timesteps) const {
+  const c10::InferenceMode guard;
+  TimeTable table;
+  table.timesteps.assign(timesteps.begin(), timesteps.end());
+  const std::vector<float> values(timesteps.begin(), timesteps.end());
+  table.shifts = time_shifts(weights_, at::tensor(values), table.cost);
+  return table;
+}
+
+Prompt UNet::prompt(const at::Tensor& states) const {
+  const c10::InferenceMode guard;
+  require(states.dim() == 3 && states.size(2) == config().context,
+          fmt::format("the states of the prompt are not {} wide", config().context));
+  Prompt prompt{.rows = states.size(0)};
+  prompt.keys = unet_keys(weights_, states, prompt.cost);
+  return prompt;
+}
+
+at::Tensor UNet::forward(const at::Tensor& sample, const TimeTable& times, std::size_t step, const Prompt& prompt,
+                         Cost& cost) const {
+  const c10::InferenceMode guard;
+  check_input(weights_, sample, times, step, prompt);
+  std::vector<at::Tensor> shifts;
+  shifts.reserve(times.shifts.size());
+  for (const at::Tensor& all : times.shifts) shifts.push_back(all.narrow(0, static_cast<std::int64_t>(step), 1));
+  return unet_forward(weights_, sample, shifts, prompt.keys, cost);
+}
+
+}  // namespace dynexec::diffusion

@@ -1,0 +1,56 @@
+// A U-Net for inference: the schedule's time embeddings and the prompt's keys are computed once and reused at every
+// step.
+#pragma once
+
+#include <filesystem>
+#include <memory>
+#include <span>
+
+#include "models/diffusion/unet_forward.hpp"
+#include "weights/model_folder.hpp"
+
+namespace dynexec::diffusion {
+
+// A row for each timestep of a schedule.
+struct TimeTable {
+  std::vector<double> timesteps;
+  std::vector<at::Tensor> shifts;  // by residual block, [timesteps, channels]
+  Cost cost;                       // of computing it
+};
+
+// What cross-attention reads of one prompt, or of several as the rows of one evaluation (guidance: two).
+struct Prompt {
+  std::int64_t rows = 0;
+  std::vector<PromptKeys> keys;  // by transformer layer
+  Cost cost;                     // of computing it
+
+  // Some of the rows, for an evaluation without the others; shares their memory and costs nothing.
+  Prompt part(std::int64_t first, std::int64_t count) const;
+};
+
+class UNet {
+ public:
+  // Loads and checks every tensor. Error(model).
+  static std::shared_ptr<const UNet> load(const ModelFolder& folder);
+  static std::shared_ptr<const UNet> load(const std::filesystem::path& folder);
+
+  const UNetConfig& config() const { return weights_.config; }
+  const UNetWeights& weights() const { return weights_; }
+  double parameters() const { return parameters_; }
+
+  // Fractional timesteps are allowed.
+  TimeTable times(std::span<const double> timesteps) const;
+  // states [rows, tokens, context]; a network without cross-attention takes Prompt{}.
+  Prompt prompt(const at::Tensor& states) const;
+  // sample [rows, in_channels, height, width], fp32, at timestep `step` of the table: the prediction, [rows,
+  // out_channels, height, width]. Adds to `cost` what ran. Error(internal) where parts do not fit together.
+  at::Tensor forward(const at::Tensor& sample, const TimeTable& times, std::size_t step, const Prompt& prompt,
+                     Cost& cost) const;
+
+ private:
+  UNet(UNetWeights weights, double parameters) : weights_(std::move(weights)), parameters_(parameters) {}
+  UNetWeights weights_;
+  double parameters_;
+};
+
+}  // namespace dynexec::diffusion
