@@ -19,7 +19,7 @@ struct ImageFiles {
   DataSource source;
 };
 
-ImageFiles read_files(const Node& node, const std::string& format, const std::string& role,
+ImageFiles read_files(const Node& node, const std::string& format, bool shuffle, const std::string& role,
                       std::vector<Provenance>& provenance) {
   const std::vector<std::string> files = node.get_strings("files", {});
   if (files.empty()) node.fail("names no files", "files: [test_batch.bin]");
@@ -27,7 +27,8 @@ ImageFiles read_files(const Node& node, const std::string& format, const std::st
   std::vector<std::filesystem::path> paths;
   for (const std::string& file : files) paths.push_back(resolve_path(file));
   LabelledImages images = read_images(format, paths);
-  images.source = source.id(format);
+  if (shuffle) images = shuffled(images);
+  images.source = source.id(shuffle ? format + "-shuffled" : format);
   return {std::make_shared<LabelledImages>(std::move(images)), source};
 }
 
@@ -75,13 +76,14 @@ ImageTasks file_tasks(const Node& task, const Node& calibration) {
   const std::int64_t wanted = calibration.get_int("samples", 500, 1, 1 << 30);
 
   ImageTasks tasks;
-  const auto [images, source] = read_files(task, format, "task data", tasks.provenance);
+  const bool shuffle = task.get_bool("shuffle", false);
+  const auto [images, source] = read_files(task, format, shuffle, "task data", tasks.provenance);
   tasks.channels = images->channels;
   tasks.size = images->height;
   if (images->height != images->width) task.at("files").fail("holds images that are not square", "use square images");
   tasks.test = std::make_shared<ImageTask>(images, first, samples, classes);
   if (calibration.has("files")) {
-    const ImageFiles others = read_files(calibration, format, "calibration data", tasks.provenance);
+    const ImageFiles others = read_files(calibration, format, shuffle, "calibration data", tasks.provenance);
     const std::int64_t start = calibration_start(calibration, "files", source, others.source, first, samples, wanted);
     tasks.calibration = std::make_shared<ImageTask>(others.images, start, wanted, classes);
   } else {

@@ -2,8 +2,11 @@
 
 #include <fmt/format.h>
 
+#include <numeric>
+
 #include "base/atomic_file.hpp"
 #include "base/error.hpp"
+#include "base/random.hpp"
 #include "data/text_file.hpp"
 
 namespace dynexec {
@@ -94,6 +97,23 @@ LabelledImages parse_idx(std::string_view images, const std::string& image_name,
   const std::string_view pixels = images.substr(16), values = labels.substr(8);
   result.pixels.assign(pixels.begin(), pixels.end());
   for (const char value : values) result.labels.push_back(static_cast<unsigned char>(value));
+  return result;
+}
+
+LabelledImages shuffled(const LabelledImages& images) {
+  std::vector<std::size_t> order(images.size());
+  std::iota(order.begin(), order.end(), std::size_t{0});
+  RandomStream(0, images.size(), 0, static_cast<std::uint32_t>(Purpose::task)).shuffle(order);
+  LabelledImages result{
+      .channels = images.channels, .height = images.height, .width = images.width, .source = images.source};
+  const auto bytes = static_cast<std::ptrdiff_t>(images.channels * images.height * images.width);
+  result.pixels.reserve(images.pixels.size());
+  for (const std::size_t i : order) {
+    const auto begin = images.pixels.begin() + static_cast<std::ptrdiff_t>(i) * bytes;
+    result.pixels.insert(result.pixels.end(), begin, begin + bytes);
+    result.labels.push_back(images.labels[i]);
+    if (!images.groups.empty()) result.groups.push_back(images.groups[i]);
+  }
   return result;
 }
 

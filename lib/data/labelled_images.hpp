@@ -32,6 +32,10 @@ inline const std::vector<std::string>& image_formats() {
   static const std::vector<std::string> names{"cifar10", "cifar100", "idx"};
   return names;
 }
+// The same images and labels in an order that only their number decides. Files are often sorted, and then no part of
+// one stands for another.
+LabelledImages shuffled(const LabelledImages& images);
+
 // Reads and joins files of one format, plain or gzip. idx: images and labels in turn. Throws Error(io) and Error(data).
 LabelledImages read_images(const std::string& format, const std::vector<std::filesystem::path>& files);
 

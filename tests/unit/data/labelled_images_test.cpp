@@ -2,6 +2,8 @@
 
 #include <doctest/doctest.h>
 
+#include <set>
+
 #include "base/error.hpp"
 #include "data/image_task.hpp"
 
@@ -70,6 +72,29 @@ TEST_CASE("IDX images and labels") {
           parse_idx(idx({2, -3, 4}, 24), "images", labels, "labels");
         }).find("dimension 1") != std::string::npos);
   CHECK(refusal([&] { parse_idx("\0\0", "images", labels, "labels"); }).find("shorter") != std::string::npos);
+}
+
+TEST_CASE("shuffled images keep their labels, in the same order every time") {
+  std::vector<int> labels;
+  for (int i = 0; i < 40; ++i) labels.push_back(i % 10);
+  LabelledImages images = parse_cifar(cifar_records(labels), "batch");
+  for (std::size_t i = 0; i < images.size(); ++i) {
+    images.pixels[i * 3072] = static_cast<std::uint8_t>(i);
+    images.groups.push_back("g" + std::to_string(i));
+  }
+  const LabelledImages mixed = shuffled(images);
+  CHECK(mixed.labels == shuffled(images).labels);
+  CHECK(mixed.labels != images.labels);
+  REQUIRE(mixed.size() == 40);
+  REQUIRE(mixed.pixels.size() == images.pixels.size());
+  std::set<int> seen;
+  for (std::size_t i = 0; i < mixed.size(); ++i) {
+    const int was = mixed.pixels[i * 3072];
+    seen.insert(was);
+    CHECK(mixed.labels[i] == was % 10);
+    CHECK(mixed.groups[i] == "g" + std::to_string(was));
+  }
+  CHECK(seen.size() == 40);
 }
 
 TEST_CASE("files that do not belong together") {
