@@ -72,6 +72,7 @@ struct Outcome {
   double oracle_ms = -1;           // of the best decisions in hindsight, for the same output
   std::vector<WorkSegment> work;   // the parts that ran, in order, of paths that may stop early; else empty
   ExitFacts exit;                  // of the same paths
+  SamplingFacts sampling;          // of paths that make pictures
   Modelled modelled;               // filled in by analyse()
   std::vector<std::string> trace;  // one JSON object per decision; filled only when asked for
 };
@@ -86,10 +87,19 @@ class Task {
   virtual ~Task() = default;
   virtual std::size_t size() const = 0;
   virtual Sample sample(std::size_t index) const = 0;
-  // The first score is the quality of the tables. Empty: the task has no metric (speed-only prompts).
+  // The first score is the quality of the tables. Empty: the task has no metric (speed-only prompts). Of the others
+  // those that SampleRow has a column for are written: "psnr_db", "feature_distance", "attribute_accuracy".
   virtual std::vector<Score> score(const Sample& sample, const Outcome& outcome) const = 0;
   virtual std::string quality_metric() const = 0;  // name of the first score, "" when none
   virtual bool higher_is_better() const { return true; }
+  // A vector of the output by which whole sets of outputs are compared (Fréchet distance), of the same width for all
+  // samples. Empty: there is none.
+  virtual std::vector<float> features(const Sample& sample, const Outcome& outcome) const {
+    (void)sample, (void)outcome;
+    return {};
+  }
+  // The vectors of the set that a path's are compared with, [count, width] in a row; see features().
+  virtual std::vector<float> reference_features() const { return {}; }
 };
 
 // Where two outputs that should be equal part.

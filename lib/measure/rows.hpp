@@ -25,6 +25,7 @@ struct SampleRow {
   Cost cost;
   std::string quality_metric;
   double quality = kMissing;
+  double psnr_db = kMissing, feature_distance = kMissing, attribute_accuracy = kMissing;  // see Task::score
   std::int64_t involuntary_switches = 0;
   bool disturbed = false;
   std::optional<bool> equal_to_baseline;  // unset for the baseline and for lossy paths
@@ -32,13 +33,15 @@ struct SampleRow {
   double mismatch_logit_gap = kMissing;
   double predicted_ms = kMissing, oracle_ms = kMissing;  // from Path::analyse
   ExitFacts exit;                                        // of paths that may stop early
+  SamplingFacts sampling;                                // of paths that make pictures
   double bandwidth_share = kMissing;                     // (weight + KV bytes) / latency / read bandwidth
   double peak_rss_mb = kMissing;  // high-water mark of the process while this row ran; 1 MB = 10^6 bytes
   double energy_j = kMissing;     // measured only
   double modelled_energy_j = kMissing, modelled_latency_ms = kMissing, adc_share = kMissing;  // see Modelled
   std::string energy_profile;
-  std::string output_hash;  // first 16 hex digits of SHA-256 of the output tokens
-  std::string error;        // empty: measured
+  std::string output_hash;      // first 16 hex digits of SHA-256 of the output tokens
+  std::string error;            // empty: measured
+  std::vector<float> features;  // of the first repetition, where the task has any; kept in a file of their own
 };
 
 // A figure with its 95 % interval.
@@ -62,6 +65,11 @@ struct SummaryRow {
   std::string quality_metric;
   Interval quality, quality_delta;  // delta: this path minus the baseline, paired
   std::string quality_verdict;      // "non-inferior", "inferior", "undecided", "" for the baseline or without metric
+  // Of pictures. The Fréchet distance is between the features of this path's outputs and the task's reference features.
+  double psnr_db_mean = kMissing, feature_distance_mean = kMissing;
+  Interval attribute_accuracy, attribute_accuracy_delta;  // delta: minus the baseline's, paired
+  Interval frechet, frechet_delta;
+  double steps_mean = kMissing, evaluations_mean = kMissing;
   double macs_mean = kMissing, weight_mb_read_mean = kMissing, kv_mb_read_mean = kMissing;
   double tokens_mean = kMissing, tokens_per_target_pass = kMissing, acceptance_rate = kMissing;
   double draft_length_mean = kMissing;

@@ -1,4 +1,4 @@
-// What a path that may stop early did, whatever its family: the parts that ran, in order, and where it stopped.
+// What a path with a varying amount of work did, whatever its family: the parts that ran, and where it stopped.
 #pragma once
 
 #include <cstddef>
@@ -30,6 +30,13 @@ struct ExitFacts {
   std::int64_t forecasts = -1, forecast_hits = -1;          // of the exit to leave at; hits: known in hindsight
   // In a batch: time in which rows that had left were taken out of it, an equal share a row.
   double compaction_ms = std::numeric_limits<double>::quiet_NaN();
+};
+
+// How a picture was sampled. Below zero: does not apply.
+struct SamplingFacts {
+  std::int64_t steps = -1;        // of the schedule that was begun
+  std::int64_t evaluations = -1;  // of the network, those of the prompt and of guidance each counted
+  std::int64_t reused = -1;       // of these: with deep features of an earlier one
 };
 
 }  // namespace dynexec

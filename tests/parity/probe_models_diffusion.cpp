@@ -21,7 +21,7 @@
 
 namespace {
 
-using namespace dynexec::diffusion;
+using namespace dynexec::diffusers;
 
 at::Tensor read_tensor(const std::string& path, const std::vector<std::int64_t>& shape) {
   const std::int64_t count = std::accumulate(shape.begin(), shape.end(), std::int64_t{1}, std::multiplies<>());

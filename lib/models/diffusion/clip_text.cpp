@@ -10,7 +10,7 @@
 
 #include "base/error.hpp"
 
-namespace dynexec::diffusion {
+namespace dynexec::diffusers {
 namespace {
 
 constexpr double kQuickGelu = 1.702;
@@ -106,4 +106,4 @@ at::Tensor ClipText::encode(std::span<const std::vector<std::int32_t>> texts, Co
   return encode_clip_text(weights_, checked_ids(texts, config()), skip, cost);
 }
 
-}  // namespace dynexec::diffusion
+}  // namespace dynexec::diffusers

@@ -11,7 +11,7 @@
 #include "models/diffusion/tensor_source.hpp"
 #include "weights/model_folder.hpp"
 
-namespace dynexec::diffusion {
+namespace dynexec::diffusers {
 
 struct ClipTextConfig {
   std::int64_t vocab = 49408, width = 512, inner = 2048, layers = 12, heads = 8, positions = 77;
@@ -58,4 +58,4 @@ class ClipText {
   double parameters_;
 };
 
-}  // namespace dynexec::diffusion
+}  // namespace dynexec::diffusers

@@ -3,7 +3,7 @@
 #include "models/diffusion/clip_text.hpp"
 #include "models/json_fields.hpp"
 
-namespace dynexec::diffusion {
+namespace dynexec::diffusers {
 namespace {
 
 constexpr std::int64_t kMaxWidth = 65536, kMaxInner = 1 << 20, kMaxLayers = 1024, kMaxHeads = 4096,
@@ -40,4 +40,4 @@ ClipTextConfig parse_clip_text_config(const nlohmann::json& json, const std::str
   return config;
 }
 
-}  // namespace dynexec::diffusion
+}  // namespace dynexec::diffusers

@@ -7,7 +7,7 @@
 
 #include "base/error.hpp"
 
-namespace dynexec::diffusion {
+namespace dynexec::diffusers {
 namespace {
 
 constexpr double kEpsilon = 1e-6;  // fixed in the layout
@@ -105,4 +105,4 @@ at::Tensor ImageDecoder::decode(const at::Tensor& latents, Cost& cost) const {
   return decode_image(weights_, latents, cost);
 }
 
-}  // namespace dynexec::diffusion
+}  // namespace dynexec::diffusers

@@ -9,7 +9,7 @@
 #include "models/diffusion/resnet_block.hpp"
 #include "weights/model_folder.hpp"
 
-namespace dynexec::diffusion {
+namespace dynexec::diffusers {
 
 struct ImageDecoderConfig {
   std::int64_t latent_channels = 4, out_channels = 3;
@@ -69,4 +69,4 @@ class ImageDecoder {
   double parameters_;
 };
 
-}  // namespace dynexec::diffusion
+}  // namespace dynexec::diffusers

@@ -4,7 +4,7 @@
 #include "models/diffusion/unet_config.hpp"
 #include "models/json_fields.hpp"
 
-namespace dynexec::diffusion {
+namespace dynexec::diffusers {
 namespace {
 
 constexpr std::int64_t kMaxChannels = 65536, kMaxLayers = 64;
@@ -54,4 +54,4 @@ ImageDecoderConfig parse_image_decoder_config(const nlohmann::json& json, const 
   return config;
 }
 
-}  // namespace dynexec::diffusion
+}  // namespace dynexec::diffusers

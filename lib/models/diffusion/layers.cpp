@@ -6,7 +6,7 @@
 #include <ATen/ops/linear.h>
 #include <ATen/ops/scaled_dot_product_attention.h>
 
-namespace dynexec::diffusion {
+namespace dynexec::diffusers {
 namespace {
 
 void count_weight(const at::Tensor& weight, const at::Tensor& bias, Cost& cost) {
@@ -59,4 +59,4 @@ at::Tensor pointwise(const Dense& layer, const at::Tensor& map, Cost& cost) {
   return to_map(dense(layer, to_places(map), cost), map.size(2), map.size(3));
 }
 
-}  // namespace dynexec::diffusion
+}  // namespace dynexec::diffusers

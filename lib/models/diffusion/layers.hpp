@@ -6,7 +6,7 @@
 
 #include <cstdint>
 
-namespace dynexec::diffusion {
+namespace dynexec::diffusers {
 
 // Counted by the operators that ran. A weight counts once for all rows that share a call.
 struct Cost {
@@ -48,4 +48,4 @@ at::Tensor to_map(const at::Tensor& places, std::int64_t height, std::int64_t wi
 // A 1x1 convolution.
 at::Tensor pointwise(const Dense& layer, const at::Tensor& map, Cost& cost);
 
-}  // namespace dynexec::diffusion
+}  // namespace dynexec::diffusers

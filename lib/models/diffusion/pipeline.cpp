@@ -9,7 +9,7 @@
 #include "base/error.hpp"
 #include "weights/json_reader.hpp"
 
-namespace dynexec::diffusion {
+namespace dynexec::diffusers {
 namespace {
 
 namespace fs = std::filesystem;
@@ -115,4 +115,4 @@ Pipeline load_pipeline(const fs::path& folder) {
   return pipeline;
 }
 
-}  // namespace dynexec::diffusion
+}  // namespace dynexec::diffusers

@@ -9,7 +9,7 @@
 #include "models/diffusion/image_decoder.hpp"
 #include "models/diffusion/unet.hpp"
 
-namespace dynexec::diffusion {
+namespace dynexec::diffusers {
 
 struct Pipeline {
   std::shared_ptr<const UNet> unet;
@@ -25,4 +25,4 @@ struct Pipeline {
 // its neighbours. Components that play no part in making a picture (safety checker, image processors) are not read.
 Pipeline load_pipeline(const std::filesystem::path& folder);
 
-}  // namespace dynexec::diffusion
+}  // namespace dynexec::diffusers

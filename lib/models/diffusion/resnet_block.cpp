@@ -4,7 +4,7 @@
 #include <ATen/ops/silu.h>
 #include <ATen/ops/upsample_nearest2d.h>
 
-namespace dynexec::diffusion {
+namespace dynexec::diffusers {
 
 ResnetBlock take_resnet(TensorSource& source, const std::string& name, const ResnetShape& shape) {
   ResnetBlock block;
@@ -28,4 +28,4 @@ at::Tensor upsample(const Conv& layer, const at::Tensor& x, std::int64_t height,
   return conv(layer, at::upsample_nearest2d(x, {height, width}), cost);
 }
 
-}  // namespace dynexec::diffusion
+}  // namespace dynexec::diffusers

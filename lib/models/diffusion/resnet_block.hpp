@@ -3,7 +3,7 @@
 
 #include "models/diffusion/tensor_source.hpp"
 
-namespace dynexec::diffusion {
+namespace dynexec::diffusers {
 
 struct ResnetBlock {
   Norm norm1, norm2;
@@ -28,4 +28,4 @@ at::Tensor run_resnet(const ResnetBlock& block, const at::Tensor& x, const at::T
 // Twice the size by repeating the nearest value, or the size that is given, then a convolution.
 at::Tensor upsample(const Conv& layer, const at::Tensor& x, std::int64_t height, std::int64_t width, Cost& cost);
 
-}  // namespace dynexec::diffusion
+}  // namespace dynexec::diffusers

@@ -6,7 +6,7 @@
 
 #include "base/error.hpp"
 
-namespace dynexec::diffusion {
+namespace dynexec::diffusers {
 
 Dense TensorSource::dense(const std::string& name, std::int64_t out, std::int64_t in, bool bias) {
   Dense layer{take(name + ".weight", {out, in}), {}};
@@ -53,4 +53,4 @@ void FolderSource::refuse_rest(const std::vector<std::string>& allowed) const {
   }
 }
 
-}  // namespace dynexec::diffusion
+}  // namespace dynexec::diffusers

@@ -8,7 +8,7 @@
 #include "models/diffusion/layers.hpp"
 #include "weights/model_folder.hpp"
 
-namespace dynexec::diffusion {
+namespace dynexec::diffusers {
 
 class TensorSource {
  public:
@@ -44,4 +44,4 @@ class FolderSource : public TensorSource {
   double parameters_ = 0;
 };
 
-}  // namespace dynexec::diffusion
+}  // namespace dynexec::diffusers

@@ -4,7 +4,7 @@
 #include <ATen/ops/gelu.h>
 #include <fmt/format.h>
 
-namespace dynexec::diffusion {
+namespace dynexec::diffusers {
 namespace {
 
 constexpr double kMapEpsilon = 1e-6, kLayerEpsilon = 1e-5;  // fixed in the layout
@@ -77,4 +77,4 @@ at::Tensor run_transformer(const Transformer& block, const at::Tensor& x, const 
   return x + to_map(dense(block.out, h, cost), x.size(2), x.size(3));
 }
 
-}  // namespace dynexec::diffusion
+}  // namespace dynexec::diffusers

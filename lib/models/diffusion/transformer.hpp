@@ -6,7 +6,7 @@
 
 #include "models/diffusion/tensor_source.hpp"
 
-namespace dynexec::diffusion {
+namespace dynexec::diffusers {
 
 // Keys and values of the prompt's tokens in one layer, each [rows, heads, tokens, width].
 struct PromptKeys {
@@ -45,4 +45,4 @@ PromptKeys prompt_keys(const TransformerLayer& layer, std::int64_t heads, const 
 at::Tensor run_transformer(const Transformer& block, const at::Tensor& x, const std::vector<PromptKeys>& keys,
                            Cost& cost);
 
-}  // namespace dynexec::diffusion
+}  // namespace dynexec::diffusers

@@ -6,7 +6,7 @@
 
 #include "base/error.hpp"
 
-namespace dynexec::diffusion {
+namespace dynexec::diffusers {
 namespace {
 
 void require(bool good, const std::string& what) {
@@ -76,4 +76,4 @@ at::Tensor UNet::forward(const at::Tensor& sample, const TimeTable& times, std::
   return unet_forward(weights_, sample, shifts, prompt.keys, cost);
 }
 
-}  // namespace dynexec::diffusion
+}  // namespace dynexec::diffusers

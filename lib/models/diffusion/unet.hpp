@@ -9,7 +9,7 @@
 #include "models/diffusion/unet_forward.hpp"
 #include "weights/model_folder.hpp"
 
-namespace dynexec::diffusion {
+namespace dynexec::diffusers {
 
 // A row for each timestep of a schedule.
 struct TimeTable {
@@ -53,4 +53,4 @@ class UNet {
   double parameters_;
 };
 
-}  // namespace dynexec::diffusion
+}  // namespace dynexec::diffusers

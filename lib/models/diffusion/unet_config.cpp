@@ -7,7 +7,7 @@
 #include "base/error.hpp"
 #include "models/json_fields.hpp"
 
-namespace dynexec::diffusion {
+namespace dynexec::diffusers {
 namespace {
 
 constexpr std::int64_t kMaxChannels = 65536, kMaxLayers = 64, kMaxHeads = 4096, kMaxSize = 1 << 16;
@@ -179,4 +179,4 @@ UNetConfig parse_unet_config(const nlohmann::json& json, const std::string& wher
   return config;
 }
 
-}  // namespace dynexec::diffusion
+}  // namespace dynexec::diffusers

@@ -6,7 +6,7 @@
 #include <string>
 #include <vector>
 
-namespace dynexec::diffusion {
+namespace dynexec::diffusers {
 
 // A resolution on the way down; the way up mirrors the numbers.
 struct UNetLevelConfig {
@@ -46,4 +46,4 @@ struct FixedKey {
 };
 void refuse_other_values(const nlohmann::json& config, const std::vector<FixedKey>& keys, const std::string& where);
 
-}  // namespace dynexec::diffusion
+}  // namespace dynexec::diffusers

@@ -11,7 +11,7 @@
 
 #include <cmath>
 
-namespace dynexec::diffusion {
+namespace dynexec::diffusers {
 namespace {
 
 constexpr double kLongestPeriod = 10000;
@@ -109,4 +109,4 @@ at::Tensor unet_forward(const UNetWeights& weights, const at::Tensor& sample, co
   return conv(weights.out, x, cost).contiguous();
 }
 
-}  // namespace dynexec::diffusion
+}  // namespace dynexec::diffusers

@@ -6,7 +6,7 @@
 
 #include "models/diffusion/unet_weights.hpp"
 
-namespace dynexec::diffusion {
+namespace dynexec::diffusers {
 
 // Sines and cosines of the timesteps [count] (fp32): [count, width].
 at::Tensor time_waves(const UNetConfig& config, const at::Tensor& timesteps);
@@ -22,4 +22,4 @@ std::vector<PromptKeys> unet_keys(const UNetWeights& weights, const at::Tensor& 
 at::Tensor unet_forward(const UNetWeights& weights, const at::Tensor& sample, const std::vector<at::Tensor>& shifts,
                         const std::vector<PromptKeys>& keys, Cost& cost);
 
-}  // namespace dynexec::diffusion
+}  // namespace dynexec::diffusers

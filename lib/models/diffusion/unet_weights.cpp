@@ -2,7 +2,7 @@
 
 #include <fmt/format.h>
 
-namespace dynexec::diffusion {
+namespace dynexec::diffusers {
 namespace {
 
 class Builder {
@@ -120,4 +120,4 @@ UNetWeights take_unet(const UNetConfig& config, TensorSource& source) {
   return weights;
 }
 
-}  // namespace dynexec::diffusion
+}  // namespace dynexec::diffusers

@@ -8,7 +8,7 @@
 #include "models/diffusion/transformer.hpp"
 #include "models/diffusion/unet_config.hpp"
 
-namespace dynexec::diffusion {
+namespace dynexec::diffusers {
 
 // Residual blocks, each followed by its transformer where there are any, then a change of resolution.
 struct UNetLevel {
@@ -37,4 +37,4 @@ struct UNetWeights {
 
 UNetWeights take_unet(const UNetConfig& config, TensorSource& source);
 
-}  // namespace dynexec::diffusion
+}  // namespace dynexec::diffusers

@@ -6,7 +6,7 @@
 #include "diffusion_fixture.hpp"
 
 using namespace dynexec;
-using namespace dynexec::diffusion;
+using namespace dynexec::diffusers;
 
 namespace {
 

@@ -16,7 +16,7 @@
 #include "models/diffusion/pipeline.hpp"
 #include "weights/safetensors.hpp"
 
-namespace dynexec::diffusion {
+namespace dynexec::diffusers {
 
 // A component: its config.json and its tensors.
 struct Component {
@@ -156,4 +156,4 @@ class PipelineFolder {
   std::filesystem::path path_;
 };
 
-}  // namespace dynexec::diffusion
+}  // namespace dynexec::diffusers

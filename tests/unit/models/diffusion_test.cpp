@@ -10,7 +10,7 @@
 
 #include "diffusion_fixture.hpp"
 
-using namespace dynexec::diffusion;
+using namespace dynexec::diffusers;
 
 namespace {
 
