@@ -156,3 +156,16 @@ TEST_CASE("the loss leaves out labels that are not known") {
   batch.known.select(1, last).zero_();
   CHECK(scene_loss(labels, logits, batch).item<double>() < 1e-3);
 }
+
+TEST_CASE("the shipped classifier finds what captions promise in their pictures") {
+  const auto classifier = PictureClassifier::load(DYNEXEC_SOURCE_DIR "/models/scenes-classifier");
+  CHECK(classifier->labels().names == scenes::label_names());
+  scenes::Agreement all;
+  for (const CaptionedScene& scene : held_out(100)) {
+    const auto judgement = classifier->judge(scene.pixels).at(0);
+    const scenes::Agreement one = scenes::check_caption(scene.caption, judgement.probabilities);
+    all.held += one.held;
+    all.promised += one.promised;
+  }
+  CHECK(all.share() >= 0.95);
+}
