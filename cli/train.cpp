@@ -11,6 +11,7 @@
 #include "train/encoder_trainer.hpp"
 #include "train/exit_trainer.hpp"
 #include "train/noise_trainer.hpp"
+#include "train/scene_classifier_trainer.hpp"
 #include "train/trainer.hpp"
 
 namespace dynexec::cli {
@@ -65,8 +66,8 @@ int run(const Config& config, const TrainArgs& args, Fit fit) {
 int train_command(const TrainArgs& args) {
   const std::string path = resolve_path(args.config).string();
   const Config config = Config::load(path, args.overrides);
-  const std::string kind =
-      config.root().get_choice("kind", "language_model", {"language_model", "exits", "encoder", "diffusion"});
+  const std::string kind = config.root().get_choice(
+      "kind", "language_model", {"language_model", "exits", "encoder", "diffusion", "scene_classifier"});
   if (kind == "exits") {
     const ExitTrainOptions options = read_exit_train_options(config.root(), args.config);
     return run(config, args, [&](StepBar& bar) {
@@ -97,6 +98,17 @@ int train_command(const TrainArgs& args) {
                              progress.pictures_per_second));
       };
       return train_diffusion(options, show, interrupted).output;
+    });
+  }
+  if (kind == "scene_classifier") {
+    const SceneClassifierOptions options = read_scene_classifier_options(config.root(), args.config);
+    return run(config, args, [&](StepBar& bar) {
+      const auto show = [&](const SceneClassifierProgress& progress) {
+        bar.show(progress.step, progress.steps,
+                 fmt::format("loss {:.4f}, promises {:.4f}, {:.0f} pictures/s", progress.loss, progress.promises,
+                             progress.pictures_per_second));
+      };
+      return train_scene_classifier(options, show, interrupted).output;
     });
   }
   const TrainOptions options = read_train_options(config.root(), args.config);

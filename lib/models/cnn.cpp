@@ -47,6 +47,10 @@ double Cnn::classifier_bytes() const {
   return bytes;
 }
 
+std::size_t Cnn::embedding_width() const {
+  return static_cast<std::size_t>(weights_->classifier.back()->in_features());
+}
+
 double Cnn::macs() const {
   double macs = classifier_macs();
   for (const CnnUnit& unit : weights_->units) macs += unit.macs;
@@ -200,6 +204,12 @@ std::span<const float> CnnSession::logits() {
     in = s.hidden.data();
   }
   return std::span(s.hidden).first(static_cast<std::size_t>(s.weights.config.classes));
+}
+
+std::span<const float> CnnSession::embedding() const {
+  const State& s = *state_;
+  // logits() left the last layer's input in the buffer that it swapped away.
+  return std::span(s.weights.classifier.size() > 1 ? s.next : s.pooled).first(s.network->embedding_width());
 }
 
 double CnnSession::memory_bytes() const {

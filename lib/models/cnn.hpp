@@ -44,6 +44,7 @@ class Cnn {
   double weight_bytes() const;  // of the whole network, packed
   double classifier_macs() const;
   double classifier_bytes() const;
+  std::size_t embedding_width() const;  // of CnnSession::embedding()
 
  private:
   friend class CnnSession;
@@ -72,6 +73,8 @@ class CnnSession {
   const FeatureMap& features() const;
   // The network's own head on the last unit's map [classes]; all units must have run.
   std::span<const float> logits();
+  // What the last layer of that head saw; after logits(), valid until the next call.
+  std::span<const float> embedding() const;
   double memory_bytes() const;  // maps and buffers, the weights aside
 
  private:

@@ -80,7 +80,9 @@ class CnnModule : public Backbone {
     if (logits) {
       const std::int64_t side = config_.family == CnnFamily::resnet ? 1 : config_.pooled_size;
       at::Tensor features = at::adaptive_avg_pool2d(x, {side, side}).flatten(1);
-      out.logits = at::linear(features, named("classifier.weight"), named("classifier.bias"));
+      for (std::size_t i = 0; i < config_.classifier.size(); ++i)
+        features = at::relu(dense(fmt::format("classifier.{}", 3 * i), features));
+      out.logits = dense(head_name(), features);
     }
     return out;
   }
@@ -113,6 +115,15 @@ class CnnModule : public Backbone {
     if (config_.family == CnnFamily::resnet && name.rfind(prefix, 0) == 0)
       return "linear." + name.substr(prefix.size());
     return name;
+  }
+
+  // As torchvision numbers them: behind each hidden layer come an activation and a dropout.
+  std::string head_name() const {
+    return config_.classifier.empty() ? "classifier" : fmt::format("classifier.{}", 3 * config_.classifier.size());
+  }
+
+  at::Tensor dense(const std::string& name, const at::Tensor& x) const {
+    return at::linear(x, named(name + ".weight"), named(name + ".bias"));
   }
 
   const at::Tensor& named(const std::string& wanted) const {
@@ -159,9 +170,17 @@ class CnnModule : public Backbone {
     steps_.push_back(std::move(step));
   }
 
+  void add_dense(const std::string& name, std::int64_t in, std::int64_t out, double gain) {
+    parameter(name + ".weight", normal({out, in}, std::sqrt(gain / static_cast<double>(in))));
+    parameter(name + ".bias", at::zeros({out}));
+  }
+
   void add_classifier(std::int64_t features) {
-    parameter("classifier.weight", normal({config_.classes, features}, 1 / std::sqrt(static_cast<double>(features))));
-    parameter("classifier.bias", at::zeros({config_.classes}));
+    for (std::size_t i = 0; i < config_.classifier.size(); ++i) {
+      add_dense(fmt::format("classifier.{}", 3 * i), features, config_.classifier[i], 2);
+      features = config_.classifier[i];
+    }
+    add_dense(head_name(), features, config_.classes, 1);
   }
 
   void add_resnet() {
@@ -199,9 +218,6 @@ class CnnModule : public Backbone {
   }
 
   void add_vgg() {
-    if (!config_.classifier.empty())
-      throw Error(ErrorKind::config, "hidden fully connected layers are not trained", "network.classifier",
-                  "leave classifier out: one linear layer follows the convolutions");
     std::int64_t channels = config_.in_channels, index = 0;
     for (const std::int64_t width : config_.layers) {
       const std::string name = fmt::format("features.{}", index);

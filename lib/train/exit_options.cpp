@@ -7,38 +7,10 @@
 #include "base/sha256.hpp"
 #include "data/labelled_images.hpp"
 #include "models/exit_heads.hpp"
+#include "train/network_options.hpp"
 
 namespace dynexec {
 namespace {
-
-// The keys of a model folder's config.json, in YAML.
-nlohmann::json read_network(const Node& node) {
-  nlohmann::json json;
-  if (node.has("architecture")) {
-    json["architecture"] = node.get_string("architecture");
-  } else {
-    json["model_type"] = node.get_choice("model_type", "resnet", {"resnet", "vgg"});
-    const bool resnet = json["model_type"] == "resnet";
-    for (const char* key : {"depths", "widths", "layers"})
-      if (node.has(key)) json[key] = node.get_ints(key, {});
-    if (resnet) {
-      json["stem"] = node.get_choice("stem", "cifar", {"cifar", "imagenet"});
-      json["shortcut"] = node.get_choice("shortcut", "projection", {"pad", "projection"});
-    }
-  }
-  json["image_size"] = node.get_int("image_size", 32, 1, 1024);
-  json["in_channels"] = node.get_int("in_channels", 3, 1, 16);
-  json["num_classes"] = node.get_int("num_classes", 10, 2, 1'000'000);
-  const std::vector<double> half(json["in_channels"].get<std::size_t>(), 0.5);
-  json["mean"] = node.get_doubles("mean", half);
-  json["std"] = node.get_doubles("std", half);
-  try {
-    (void)parse_cnn_config(json, "network");
-  } catch (const Error& error) {
-    node.fail("describes no network that can be built: " + error.message(), error.hint());
-  }
-  return json;
-}
 
 ImageSourceOptions read_source(const Node& data) {
   ImageSourceOptions options;
@@ -72,7 +44,7 @@ ExitTrainOptions read_exit_train_options(const Node& root, const std::string& co
   options.config_path = config_path;
   (void)root.get_choice("kind", "exits", {"exits"});
   if (root.has("network")) {
-    options.network = read_network(root.at("network"));
+    options.network = read_network(root.at("network"), 10);
   } else {
     options.backbone = root.get_string("backbone");
   }

@@ -146,8 +146,35 @@ TEST_CASE("running statistics follow the images and evaluation uses them") {
         0.1 * after.abs().max().item<double>());
 }
 
-TEST_CASE("a network with hidden fully connected layers is not trained") {
+TEST_CASE("hidden fully connected layers answer as they were trained, and show what the last layer saw") {
   nlohmann::json network = vgg();
-  network["classifier"] = {32};
-  CHECK_THROWS_AS(trainable_backbone(network, 1), Error);
+  network["classifier"] = {24, 12};
+  network["pooled_size"] = 2;
+  const auto module = trainable_backbone(network, 5);
+  const c10::NoGradGuard no_grad;
+  const at::Tensor images = at::rand({1, 3, 16, 16});
+  for (int i = 0; i < 20; ++i) module->forward(at::rand({8, 3, 16, 16}), {}, true, true);
+  const CnnFolder folder("hidden");
+  std::vector<TensorView> views;
+  std::vector<at::Tensor> owners;
+  module->export_to(views, owners);
+  write_safetensors(folder.path() / "model.safetensors", views, {});
+  std::ofstream(folder.path() / "config.json") << module->config_json().dump();
+  const auto loaded = Cnn::load(folder.path());
+  CHECK(loaded->embedding_width() == 12);
+  CnnSession session(loaded);
+  session.start({images.const_data_ptr<float>(), static_cast<std::size_t>(images.numel())});
+  session.run_to(loaded->units().size() - 1);
+  const at::Tensor wanted = module->forward(images, {}, false, true).logits.contiguous();
+  const std::span<const float> logits = session.logits(), embedding = session.embedding();
+  for (std::size_t k = 0; k < 10; ++k) CHECK(std::abs(logits[k] - wanted.const_data_ptr<float>()[k]) < 1e-2);
+  // The written last layer on the embedding gives the logits.
+  std::vector<float> weight(120), bias(10);
+  copy_as_f32(ModelFolder::open(folder.path()).require("classifier.6.weight", {10, 12}), weight);
+  copy_as_f32(ModelFolder::open(folder.path()).require("classifier.6.bias", {10}), bias);
+  for (std::size_t k = 0; k < 10; ++k) {
+    float sum = bias[k];
+    for (std::size_t i = 0; i < 12; ++i) sum += weight[12 * k + i] * embedding[i];
+    CHECK(sum == doctest::Approx(logits[k]).epsilon(1e-4));
+  }
 }
