@@ -8,27 +8,13 @@
 #include "base/error.hpp"
 #include "base/interrupt.hpp"
 #include "base/sha256.hpp"
+#include "measure/row_making.hpp"
 
 namespace dynexec {
 namespace {
 
 // Linux adds the CPU time of threads that run elsewhere at its ticks, 1 to 10 ms apart.
 constexpr double kBookedNs = 20e6;
-
-// Runs f and returns the text of a failure that concerns this sample only.
-template <class F>
-std::string failure_of(const F& f) {
-  try {
-    f();
-    return "";
-  } catch (const Error& error) {
-    if (error.kind() == ErrorKind::interrupted || error.kind() == ErrorKind::internal) throw;
-    return error.where().empty() ? error.message() : error.where() + ": " + error.message();
-  } catch (const std::exception& error) {
-    const std::string text = error.what();
-    return text.empty() ? "unknown exception" : text;
-  }
-}
 
 double positive_or_missing(double value) {
   return value >= 0 ? value : kMissing;
@@ -112,27 +98,11 @@ std::vector<std::size_t> BlockRunner::order_of(std::int64_t first, std::int64_t 
   return order;
 }
 
-SampleRow BlockRunner::base_row(std::size_t path, const Sample& sample, std::int64_t repetition) const {
-  const PathInfo& info = experiment_.paths[path]->info();
-  SampleRow row;
-  row.config = request_.config;
-  row.path = info.name;
-  row.method = info.method;
-  row.sample_id = sample.id;
-  row.group = sample.group;
-  row.sample = static_cast<std::int64_t>(sample.index);
-  row.repetition = repetition;
-  row.seed = options_.seed;
-  row.threads = request_.threads;
-  row.quality_metric = experiment_.task->quality_metric();
-  return row;
-}
-
 void BlockRunner::fill_row(const TimedRun& run, std::size_t path, const Sample& sample, Outcome& outcome,
                            double cpu_share, SampleRow& row) {
   const Streams streams{options_.seed, sample.index, static_cast<std::uint32_t>(row.repetition)};
   if (request_.analyse) experiment_.paths[path]->analyse(sample, streams, outcome);
-  const std::vector<Score> scores = experiment_.task->score(sample, outcome);
+  fill_from_outcome(*experiment_.task, sample, outcome, row);
 
   const double batch = static_cast<double>(run.outcomes.size()), wall_ms = run.wall_ms();
   row.latency_ms = wall_ms / batch;
@@ -141,13 +111,10 @@ void BlockRunner::fill_row(const TimedRun& run, std::size_t path, const Sample& 
   row.prefill_ms = positive_or_missing(outcome.prefill_ms);
   // In a batch every sample waits for the whole call, so its tokens come at the pace of the undivided time.
   if (outcome.cost.tokens > 1) row.tpot_ms = (wall_ms - row.ttft_ms) / static_cast<double>(outcome.cost.tokens - 1);
-  row.cost = outcome.cost;
-  if (!scores.empty()) row.quality = scores.front().value;
   row.involuntary_switches = run.took.involuntary_switches;
   row.disturbed = is_disturbed(run.took, cpu_share, request_.threads, options_);
   row.predicted_ms = positive_or_missing(outcome.predicted_ms);
   row.oracle_ms = positive_or_missing(outcome.oracle_ms);
-  row.exit = outcome.exit;
   const double bytes = outcome.cost.weight_bytes + outcome.cost.kv_bytes;
   if (bytes > 0 && row.latency_ms > 0) row.bandwidth_share = bytes / (row.latency_ms * 1e6) / request_.read_gb_per_s;
   row.peak_rss_mb = run.peak_mb;
@@ -186,7 +153,9 @@ std::vector<SampleRow> BlockRunner::run_block(std::int64_t first, std::int64_t r
   for (std::size_t path = 0; path < runs.size(); ++path) {
     TimedRun& run = runs[path];
     for (std::size_t i = 0; i < samples.size(); ++i) {
-      const SampleRow base = base_row(path, samples[i], repetition);
+      const SampleRow base =
+          row_without_figures({*experiment_.task, request_.config, options_.seed, request_.threads, repetition},
+                              experiment_.paths[path]->info(), samples[i]);
       SampleRow row = base;
       row.order = position[path];
       row.error = run.error;

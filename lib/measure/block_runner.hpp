@@ -40,7 +40,6 @@ class BlockRunner {
 
  private:
   std::vector<std::size_t> order_of(std::int64_t first, std::int64_t repetition) const;
-  SampleRow base_row(std::size_t path, const Sample& sample, std::int64_t repetition) const;
   void fill_row(const TimedRun& run, std::size_t path, const Sample& sample, Outcome& outcome, double cpu_share,
                 SampleRow& row);
   void compare_row(std::size_t path, const Outcome& baseline, const Outcome& mine, SampleRow& row) const;

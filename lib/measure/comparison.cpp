@@ -57,16 +57,16 @@ std::vector<double> totals_of_repetitions(const PathRows& path, const std::vecto
   return complete;
 }
 
-Interval quality_delta_of(const Paired& quality, const BootstrapOptions& options) {
-  if (quality.samples.empty()) return {};
+Interval score_delta_of(const Paired& scores, const BootstrapOptions& options) {
+  if (scores.samples.empty()) return {};
   std::vector<double> deltas;
   std::int64_t gained = 0, lost = 0;
   bool binary = true;
-  for (std::size_t i = 0; i < quality.path.size(); ++i) {
-    deltas.push_back(quality.path[i] - quality.baseline[i]);
+  for (std::size_t i = 0; i < scores.path.size(); ++i) {
+    deltas.push_back(scores.path[i] - scores.baseline[i]);
     gained += deltas.back() > 0;
     lost += deltas.back() < 0;
-    for (const double value : {quality.path[i], quality.baseline[i]}) binary = binary && (value == 0 || value == 1);
+    for (const double value : {scores.path[i], scores.baseline[i]}) binary = binary && (value == 0 || value == 1);
   }
   if (binary)
     return paired_proportion_interval(gained, lost, static_cast<std::int64_t>(deltas.size()), options.confidence);
@@ -132,8 +132,10 @@ ComparisonRow compare_paths(const Side& reference_side, const Side& path_side, c
   row.repetitions = static_cast<std::int64_t>(std::min(theirs.size(), mine.size()));
   row.mann_whitney_p = mann_whitney(theirs, mine).p;
   row.quality_metric = path.measured.front()->quality_metric;
-  row.quality_delta = quality_delta_of(pair_up(reference, path, &SampleFigures::quality), options);
+  row.quality_delta = score_delta_of(pair_up(reference, path, &SampleFigures::quality), options);
+  row.attribute_accuracy_delta = score_delta_of(pair_up(reference, path, &SampleFigures::attribute_accuracy), options);
   row.macs_ratio = total_ratio(reference, path, &SampleFigures::macs, options);
+  row.evaluations_ratio = total_ratio(reference, path, &SampleFigures::evaluations, options);
   row.energy_ratio = total_ratio(reference, path, &SampleFigures::energy_j, options);
   if (path.measured.front()->energy_profile == reference.measured.front()->energy_profile)
     row.modelled_energy_ratio = total_ratio(reference, path, &SampleFigures::modelled_energy_j, options);

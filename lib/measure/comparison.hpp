@@ -28,9 +28,9 @@ struct ComparisonRow {
   Interval latency_ratio_total;  // summed times
   double mann_whitney_p = kMissing;  // of the total times of repetitions
   std::string quality_metric;
-  Interval quality_delta;  // this path's minus the reference's, paired
+  Interval quality_delta, attribute_accuracy_delta;  // this path's minus the reference's, paired
   // The reference's over this path's, in total. Energy is measured; modelled: of the same hardware profile.
-  Interval macs_ratio, energy_ratio, modelled_energy_ratio;
+  Interval macs_ratio, evaluations_ratio, energy_ratio, modelled_energy_ratio;
   std::vector<std::string> notes;  // what stands in the way of quoting it
 };
 

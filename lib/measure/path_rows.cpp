@@ -15,6 +15,13 @@ double mean_present(const std::vector<const SampleRow*>& rows, double SampleRow:
   return mean_of(values);
 }
 
+double mean_count(const std::vector<const SampleRow*>& rows, std::int64_t SamplingFacts::*count) {
+  std::vector<double> values;
+  for (const SampleRow* row : rows)
+    if (row->sampling.*count >= 0) values.push_back(static_cast<double>(row->sampling.*count));
+  return mean_of(values);
+}
+
 SampleFigures reduce(const std::vector<const SampleRow*>& rows) {
   std::vector<double> latencies, macs;
   for (const SampleRow* row : rows) {
@@ -36,6 +43,11 @@ SampleFigures reduce(const std::vector<const SampleRow*>& rows) {
   figures.oracle_ms = mean_present(rows, &SampleRow::oracle_ms);
   figures.modelled_energy_j = mean_present(rows, &SampleRow::modelled_energy_j);
   figures.modelled_latency_ms = mean_present(rows, &SampleRow::modelled_latency_ms);
+  figures.psnr_db = mean_present(rows, &SampleRow::psnr_db);
+  figures.feature_distance = mean_present(rows, &SampleRow::feature_distance);
+  figures.attribute_accuracy = mean_present(rows, &SampleRow::attribute_accuracy);
+  figures.steps = mean_count(rows, &SamplingFacts::steps);
+  figures.evaluations = mean_count(rows, &SamplingFacts::evaluations);
   return figures;
 }
 

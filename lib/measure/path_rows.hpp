@@ -17,6 +17,8 @@ struct SampleFigures {
   double ttft_ms = kMissing, tpot_ms = kMissing, prefill_ms = kMissing, quality = kMissing, energy_j = kMissing;
   double predicted_ms = kMissing, oracle_ms = kMissing;
   double modelled_energy_j = kMissing, modelled_latency_ms = kMissing, macs = kMissing;
+  double psnr_db = kMissing, feature_distance = kMissing, attribute_accuracy = kMissing;
+  double steps = kMissing, evaluations = kMissing;
 };
 
 struct PathRows {

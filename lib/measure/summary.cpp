@@ -2,31 +2,16 @@
 
 #include <algorithm>
 #include <cmath>
-#include <map>
 
 #include "measure/path_rows.hpp"
+#include "measure/picture_summary.hpp"
+#include "measure/score_summary.hpp"
 #include "measure/statistics.hpp"
 #include "measure/threads.hpp"
 #include "measure/validity.hpp"
 
 namespace dynexec {
 namespace {
-
-bool all_binary(std::span<const double> values) {
-  return std::all_of(values.begin(), values.end(), [](double value) { return value == 0 || value == 1; });
-}
-
-// One Bootstrap a sample count: its indices serve every figure, and equal counts are resampled alike.
-class Resamplers {
- public:
-  explicit Resamplers(const BenchOptions& options) : options_(options.bootstrap()) {}
-  const Bootstrap& of(std::size_t samples) { return cache_.try_emplace(samples, samples, options_).first->second; }
-  Interval mean(std::span<const double> values) { return values.empty() ? Interval{} : of(values.size()).mean(values); }
-
- private:
-  BootstrapOptions options_;
-  std::map<std::size_t, Bootstrap> cache_;
-};
 
 struct Sums {
   double rows = 0, latency_ms = 0, tokens = 0, later_tokens = 0, passes = 0, macs = 0, weight_bytes = 0, kv_bytes = 0;
@@ -83,7 +68,9 @@ bool has_non_finite(const PathRows& path) {
   return std::any_of(path.measured.begin(), path.measured.end(), [](const SampleRow* row) {
     const Cost& cost = row->cost;
     const bool costs = std::isfinite(cost.macs) && std::isfinite(cost.weight_bytes) && std::isfinite(cost.kv_bytes);
-    return !costs || !std::isfinite(row->latency_ms) || std::isinf(row->quality);
+    const bool features =
+        std::all_of(row->features.begin(), row->features.end(), [](float f) { return std::isfinite(f); });
+    return !costs || !features || !std::isfinite(row->latency_ms) || std::isinf(row->quality);
   });
 }
 
@@ -186,39 +173,6 @@ void fill_modelled(const PathRows& baseline, const PathRows& path, bool is_basel
   row.modelled_late_share = ratio_or_missing(late, static_cast<double>(latency.path.size()));
 }
 
-void fill_quality(const PathRows& path, const BenchOptions& options, Resamplers& resamplers, SummaryRow& row) {
-  const std::vector<double> values = path.values(&SampleFigures::quality);
-  if (values.empty()) return;
-  if (all_binary(values)) {
-    const auto successes = std::count(values.begin(), values.end(), 1.0);
-    row.quality = wilson_interval(successes, static_cast<std::int64_t>(values.size()), options.confidence);
-  } else {
-    row.quality = resamplers.mean(values);
-  }
-}
-
-void fill_quality_delta(const PathRows& baseline, const PathRows& path, const BenchOptions& options,
-                        const SummaryFacts& facts, Resamplers& resamplers, SummaryRow& row) {
-  const Paired paired = pair_up(baseline, path, &SampleFigures::quality);
-  if (paired.samples.empty()) return;
-  std::vector<double> deltas(paired.path.size());
-  std::transform(paired.path.begin(), paired.path.end(), paired.baseline.begin(), deltas.begin(), std::minus<>());
-  const bool constant = std::adjacent_find(deltas.begin(), deltas.end(), std::not_equal_to<>()) == deltas.end();
-  const bool binary = all_binary(paired.path) && all_binary(paired.baseline);
-  // Resampling equal differences gives an interval without width, however few they are. That is right where
-  // the outputs themselves are the baseline's; elsewhere a pair that differs may just not have been drawn
-  // yet.
-  if (constant && binary && !(row.equal_share == 1)) {
-    const auto gained = std::count(deltas.begin(), deltas.end(), 1.0);
-    const auto lost = std::count(deltas.begin(), deltas.end(), -1.0);
-    row.quality_delta =
-        paired_proportion_interval(gained, lost, static_cast<std::int64_t>(deltas.size()), options.confidence);
-  } else {
-    row.quality_delta = resamplers.mean(deltas);
-  }
-  row.quality_verdict = quality_verdict(row.quality_delta, options.quality_margin, facts.higher_is_better);
-}
-
 }  // namespace
 
 SummaryFacts summary_facts(const Experiment& experiment) {
@@ -229,16 +183,19 @@ SummaryFacts summary_facts(const Experiment& experiment) {
   }
   facts.quality_metric = experiment.task->quality_metric();
   facts.higher_is_better = experiment.task->higher_is_better();
+  facts.reference_features = experiment.task->reference_features();
   facts.cpus = available_cpus();
   return facts;
 }
 
 std::vector<SummaryRow> summarise(std::span<const SampleRow> rows, const BenchOptions& options,
                                   const SummaryFacts& facts) {
+  if (facts.paths.empty()) return {};
   Resamplers resamplers(options);
   std::vector<PathRows> grouped;
   for (const PathInfo& info : facts.paths) grouped.emplace_back(rows, info.name);
 
+  const FrechetSummary frechet(facts, grouped[0], options);
   std::vector<SummaryRow> summary;
   for (std::size_t i = 0; i < facts.paths.size(); ++i) {
     const PathRows& path = grouped[i];
@@ -253,14 +210,19 @@ std::vector<SummaryRow> summarise(std::span<const SampleRow> rows, const BenchOp
     fill_counts(path, row);
     fill_times(path, sums, options, resamplers, row);
     fill_costs(sums, row);
-    fill_quality(path, options, resamplers, row);
+    row.quality = mean_score(path.values(&SampleFigures::quality), resamplers);
+    fill_picture_scores(path, resamplers, row);
+    frechet.fill(path, row);
     fill_theory(grouped[0], path, row);
     fill_modelled(grouped[0], path, i == 0, resamplers, row);
     if (i == 0) {
       if (!path.measured.empty()) row.speedup = row.speedup_total = {1, 1, 1};
     } else {
       fill_speedup(grouped[0], path, resamplers, row);
-      fill_quality_delta(grouped[0], path, options, facts, resamplers, row);
+      row.quality_delta =
+          score_delta(pair_up(grouped[0], path, &SampleFigures::quality), row.equal_share == 1, resamplers);
+      fill_picture_deltas(grouped[0], path, resamplers, row);
+      row.quality_verdict = quality_verdict(row.quality_delta, options.quality_margin, facts.higher_is_better);
     }
     summary.push_back(std::move(row));
   }

@@ -8,6 +8,8 @@
 // failed in either path are left out of a comparison, and make the row invalid.
 #pragma once
 
+#include <cstddef>
+#include <cstdint>
 #include <span>
 #include <string>
 #include <vector>
@@ -24,6 +26,7 @@ struct SummaryFacts {
   std::vector<double> tensor_bytes;  // one a path, or none
   std::string quality_metric;
   bool higher_is_better = true;
+  std::vector<float> reference_features;  // see Task::reference_features
   std::string energy_source = "unavailable";
   int cpus = 0;  // that the process may use; 0: unknown
   bool stopped_by_max_time = false;
@@ -40,5 +43,9 @@ std::vector<SummaryRow> summarise(std::span<const SampleRow> rows, const BenchOp
 // 90 % instead of 95 % at ten), and repetitions below which noise within a sample is not seen unless samples
 // are many.
 inline constexpr std::int64_t kMinSamples = 10, kMinRepetitions = 3, kManySamples = 100;
+
+// Vectors below which, in the path's set or the reference, no Fréchet distance is given: what few samples add to it
+// (in proportion to 1 / samples) would outweigh what paths differ by.
+inline constexpr std::size_t kMinFrechetSamples = 50;
 
 }  // namespace dynexec

@@ -31,34 +31,39 @@ std::map<std::string, double> read_bounds(const Node& expect, const std::string&
   return bounds;
 }
 
-void check_bounds(const std::map<std::string, double>& bounds, const char* name, Interval SummaryRow::*figure,
-                  std::span<const SummaryRow> rows, std::vector<std::string>& broken) {
-  for (const auto& [path, bound] : bounds) {
-    const auto* row = find_row(rows, path);
-    if (!row || std::isnan((row->*figure).value)) {
-      broken.push_back(fmt::format("{} of {} was expected to be at least {:g}, but the run has no figure for it", name,
-                                   path, bound));
-    } else if ((row->*figure).value < bound) {
-      broken.push_back(
-          fmt::format("{} of {} is {}, expected at least {:g}", name, path, with_interval(row->*figure), bound));
-    }
-  }
-}
+// A bound on a figure of a path. Losses are positive figures, so that a bound on them reads as what is allowed.
+struct BoundKind {
+  const char* key;
+  const char* name;
+  bool at_most;
+  Interval (*figure)(const SummaryRow& baseline, const SummaryRow& row);
+};
 
-// A figure against the baseline, which is rows[0]; NaN where the run has none.
-void check_against_baseline(const std::map<std::string, double>& bounds, const char* name, bool at_most,
-                            double (*figure)(const SummaryRow& baseline, const SummaryRow& row),
-                            std::span<const SummaryRow> rows, std::vector<std::string>& broken) {
-  for (const auto& [path, bound] : bounds) {
-    const auto* row = find_row(rows, path);
-    const double value = row ? figure(rows.front(), *row) : kMissing;
-    const char* word = at_most ? "at most" : "at least";
-    if (std::isnan(value)) {
-      broken.push_back(fmt::format("{} of {} was expected to be {} {:g}, but the run has no figure for it", name, path,
-                                   word, bound));
-    } else if (at_most ? value > bound : value < bound) {
-      broken.push_back(fmt::format("{} of {} is {:.4g}, expected {} {:g}", name, path, value, word, bound));
-    }
+using Row = const SummaryRow&;
+constexpr BoundKind kBounds[] = {
+    {"quality_at_least", "quality", false, [](Row, Row row) { return row.quality; }},
+    {"speedup_at_least", "speed-up", false, [](Row, Row row) { return row.speedup; }},
+    {"quality_drop_at_most", "quality drop", true, [](Row, Row row) { return Interval{-row.quality_delta.value}; }},
+    {"macs_reduction_at_least", "reduction of multiply-accumulates", false,
+     [](Row baseline, Row row) { return Interval{1 - row.macs_mean / baseline.macs_mean}; }},
+    {"attribute_accuracy_at_least", "attribute accuracy", false, [](Row, Row row) { return row.attribute_accuracy; }},
+    {"attribute_accuracy_drop_at_most", "drop of attribute accuracy", true,
+     [](Row, Row row) { return Interval{-row.attribute_accuracy_delta.value}; }},
+    {"frechet_at_most", "Fréchet distance", true, [](Row, Row row) { return row.frechet; }},
+    {"frechet_rise_at_most", "rise of the Fréchet distance", true, [](Row, Row row) { return row.frechet_delta; }},
+    {"evaluations_at_most", "mean of evaluations", true, [](Row, Row row) { return Interval{row.evaluations_mean}; }},
+};
+
+void check_bound(const BoundKind& kind, const std::string& path, double bound, std::span<const SummaryRow> rows,
+                 std::vector<std::string>& broken) {
+  const auto* row = find_row(rows, path);
+  const Interval figure = row ? kind.figure(rows.front(), *row) : Interval{};
+  const std::string wanted = fmt::format("{} {:g}", kind.at_most ? "at most" : "at least", bound);
+  if (std::isnan(figure.value)) {
+    broken.push_back(
+        fmt::format("{} of {} was expected to be {}, but the run has no figure for it", kind.name, path, wanted));
+  } else if (kind.at_most ? figure.value > bound : figure.value < bound) {
+    broken.push_back(fmt::format("{} of {} is {}, expected {}", kind.name, path, with_interval(figure), wanted));
   }
 }
 
@@ -101,10 +106,7 @@ Expectations read_expectations(const Node& root, const std::vector<std::string>&
       expect.at("equal_tokens")
           .fail(fmt::format("there is no path named {}", path),
                 did_you_mean(path, paths, fmt::format("paths of this config: {}", fmt::join(paths, ", "))));
-  expectations.quality_at_least = read_bounds(expect, "quality_at_least", paths);
-  expectations.speedup_at_least = read_bounds(expect, "speedup_at_least", paths);
-  expectations.quality_drop_at_most = read_bounds(expect, "quality_drop_at_most", paths);
-  expectations.macs_reduction_at_least = read_bounds(expect, "macs_reduction_at_least", paths);
+  for (const BoundKind& kind : kBounds) expectations.bounds[kind.key] = read_bounds(expect, kind.key, paths);
   return expectations;
 }
 
@@ -124,15 +126,9 @@ std::vector<std::string> broken_expectations(const Expectations& expectations, s
       broken.push_back(fmt::format("{} of {} rows of {} failed, so equal tokens are not shown for them",
                                    row->failed_rows, row->rows, path));
   }
-  check_bounds(expectations.quality_at_least, "quality", &SummaryRow::quality, rows, broken);
-  check_bounds(expectations.speedup_at_least, "speed-up", &SummaryRow::speedup, rows, broken);
-  check_against_baseline(
-      expectations.quality_drop_at_most, "quality drop", true,
-      [](const SummaryRow&, const SummaryRow& row) { return -row.quality_delta.value; }, rows, broken);
-  check_against_baseline(
-      expectations.macs_reduction_at_least, "reduction of multiply-accumulates", false,
-      [](const SummaryRow& baseline, const SummaryRow& row) { return 1 - row.macs_mean / baseline.macs_mean; }, rows,
-      broken);
+  for (const BoundKind& kind : kBounds)
+    if (const auto bounds = expectations.bounds.find(kind.key); bounds != expectations.bounds.end())
+      for (const auto& [path, bound] : bounds->second) check_bound(kind, path, bound, rows, broken);
   return broken;
 }
 

@@ -14,11 +14,9 @@ namespace dynexec {
 // A run that breaks one of these fails. Figures are the ones that the table prints, not their intervals'
 // ends.
 struct Expectations {
-  std::vector<std::string> equal_tokens;           // paths whose output must equal the baseline's in every row
-  std::map<std::string, double> quality_at_least;  // by path
-  std::map<std::string, double> speedup_at_least;  // by path
-  // By path: the baseline's mean score minus the path's, and the share of its multiply-accumulates that is saved.
-  std::map<std::string, double> quality_drop_at_most, macs_reduction_at_least;
+  std::vector<std::string> equal_tokens;  // paths whose output must equal the baseline's in every row
+  // By key of the block, such as "speedup_at_least", and path.
+  std::map<std::string, std::map<std::string, double>> bounds;
 };
 
 // Reads `expect:` of the config's root; everything is optional. paths: the names of the experiment's paths.

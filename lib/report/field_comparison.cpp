@@ -19,7 +19,11 @@ std::vector<Field<ComparisonRow>> comparison_fields() {
       .label("mann_whitney_p", "", "two-sided, of the total times of repetitions", DYNEXEC_MEMBER(mann_whitney_p))
       .label("quality_metric", "", "what quality measures", DYNEXEC_MEMBER(quality_metric))
       .figure("quality_delta", "", "mean score minus the reference's, paired by sample", DYNEXEC_MEMBER(quality_delta))
+      .figure("attribute_accuracy_delta", "", "mean attribute accuracy minus the reference's, paired by sample",
+              DYNEXEC_MEMBER(attribute_accuracy_delta))
       .figure("macs_ratio", "", "multiply-accumulates of the reference over the path's", DYNEXEC_MEMBER(macs_ratio))
+      .figure("evaluations_ratio", "", "evaluations of a diffusion network of the reference over the path's",
+              DYNEXEC_MEMBER(evaluations_ratio))
       .figure("energy_ratio", "", "measured energy of the reference over the path's", DYNEXEC_MEMBER(energy_ratio))
       .figure("modelled_energy_ratio", "", "energy under the same hardware profile, the reference's over the path's",
               DYNEXEC_MEMBER(modelled_energy_ratio))

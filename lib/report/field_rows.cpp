@@ -29,6 +29,12 @@ std::vector<Field<SampleRow>> sample_fields() {
       .label("quality_metric", "", "what quality measures; empty when the task has no metric",
              DYNEXEC_MEMBER(quality_metric))
       .figure("quality", "", "score of the output", DYNEXEC_MEMBER(quality))
+      .figure("psnr_db", "dB", "peak signal-to-noise ratio of the picture to the task's reference picture",
+              DYNEXEC_MEMBER(psnr_db))
+      .figure("feature_distance", "", "distance of the picture's features from those of the reference picture",
+              DYNEXEC_MEMBER(feature_distance))
+      .figure("attribute_accuracy", "", "share of the attributes asked for that a classifier finds in the picture",
+              DYNEXEC_MEMBER(attribute_accuracy))
       .figure("disturbed", "", "1: something else took the CPU while this row was measured", DYNEXEC_MEMBER(disturbed))
       .figure("involuntary_switches", "", "times the system took the CPU away", DYNEXEC_MEMBER(involuntary_switches))
       .figure("macs", "MAC", "multiply-accumulates, counted by the code that ran", DYNEXEC_MEMBER(cost.macs))
@@ -67,6 +73,13 @@ std::vector<Field<SampleRow>> sample_fields() {
           DYNEXEC_MEMBER(exit.forecast_hits))
       .figure("compaction_ms", "ms", "in batches: time to take out rows that had left, divided by the rows",
               DYNEXEC_MEMBER(exit.compaction_ms))
+      .figure<Missing::below_zero>("steps", "", "sampling steps of the schedule that was begun",
+                                   DYNEXEC_MEMBER(sampling.steps))
+      .figure<Missing::below_zero>("evaluations", "",
+                                   "evaluations of the network, those of the prompt and of guidance each counted",
+                                   DYNEXEC_MEMBER(sampling.evaluations))
+      .figure<Missing::below_zero>("reused_evaluations", "", "of these: with deep features of an earlier one",
+                                   DYNEXEC_MEMBER(sampling.reused))
       .figure("peak_rss_mb", "MB", "peak resident memory of the process while this row ran; 1 MB = 10^6 bytes",
               DYNEXEC_MEMBER(peak_rss_mb))
       .figure("energy_j", "J", "measured energy; empty where it cannot be measured", DYNEXEC_MEMBER(energy_j))
@@ -114,6 +127,21 @@ std::vector<Field<SummaryRow>> summary_fields() {
       .figure("quality_delta", "", "mean score minus the baseline's, paired by sample", DYNEXEC_MEMBER(quality_delta))
       .label("quality_verdict", "", "non-inferior, inferior or undecided against the margin of the config",
              DYNEXEC_MEMBER(quality_verdict))
+      .figure("psnr_db_mean", "dB", "mean peak signal-to-noise ratio to the task's reference pictures",
+              DYNEXEC_MEMBER(psnr_db_mean))
+      .figure("feature_distance_mean", "", "mean distance of features from those of the reference picture",
+              DYNEXEC_MEMBER(feature_distance_mean))
+      .figure("attribute_accuracy", "", "mean share of the attributes asked for that are found",
+              DYNEXEC_MEMBER(attribute_accuracy))
+      .figure("attribute_accuracy_delta", "", "that mean minus the baseline's, paired by sample",
+              DYNEXEC_MEMBER(attribute_accuracy_delta))
+      .figure("frechet", "",
+              "Fréchet distance of the outputs' features from the task's reference set, from 50 samples on",
+              DYNEXEC_MEMBER(frechet))
+      .figure("frechet_delta", "", "that distance minus the baseline's, paired by sample",
+              DYNEXEC_MEMBER(frechet_delta))
+      .figure("steps_mean", "", "mean sampling steps a sample", DYNEXEC_MEMBER(steps_mean))
+      .figure("evaluations_mean", "", "mean evaluations of the network a sample", DYNEXEC_MEMBER(evaluations_mean))
       .figure("macs_mean", "MAC", "mean multiply-accumulates a sample", DYNEXEC_MEMBER(macs_mean))
       .figure("weight_mb_read_mean", "MB", "mean megabytes (10^6 bytes) of weights read a sample",
               DYNEXEC_MEMBER(weight_mb_read_mean))

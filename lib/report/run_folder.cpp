@@ -21,6 +21,8 @@ using nlohmann::ordered_json;
 
 constexpr const char* kSamples = "samples.csv";
 constexpr const char* kPartial = "samples.csv.partial";
+constexpr const char* kFeatures = "features.csv";
+constexpr const char* kFeaturesPartial = "features.csv.partial";
 constexpr const char* kTraces = "traces.jsonl";
 constexpr const char* kTracesPartial = "traces.jsonl.partial";
 constexpr const char* kSummary = "summary.csv";
@@ -68,8 +70,10 @@ std::string csv_text(std::span<const SampleRow> rows) {
 }  // namespace
 
 RunFolder::RunFolder(const std::string& root, RunIdentity identity)
-    : identity_(std::move(identity)), identity_hash_(identity_.hash()) {
-  folder_ = (std::filesystem::path(root) / folder_name(identity_.config_name) / identity_.run_id()).string();
+    : identity_(std::move(identity)),
+      identity_hash_(identity_.hash()),
+      folder_((std::filesystem::path(root) / folder_name(identity_.config_name) / identity_.run_id()).string()),
+      features_(file(kFeaturesPartial)) {
   read_state();
 }
 
@@ -89,6 +93,7 @@ void RunFolder::read_state() {
     throw Error(ErrorKind::data, "the folder belongs to a run of another config, model or version", path,
                 "choose another output folder");
   samples_hash_ = text("samples_sha256");
+  features_hash_ = text("features_sha256");
   for (const auto known : {RunState::planned, RunState::running, RunState::done, RunState::failed})
     if (text("state") == run_state_name(known)) state_ = known;
   if (state_ == RunState::absent) throw damaged();
@@ -103,6 +108,7 @@ void RunFolder::write_state(RunState state, const std::string& message) {
                        {"identity", identity_hash_},
                        {"message", message}};
   if (state == RunState::done) text["samples_sha256"] = samples_hash_;
+  if (state == RunState::done && !features_hash_.empty()) text["features_sha256"] = features_hash_;
   write_file_atomically(file(kState), text.dump(2, ' ', false, json::error_handler_t::replace) + '\n');
   state_ = state;
 }
@@ -130,6 +136,7 @@ void RunFolder::start() {
     rename_file(file(kPartial), file(kPartial) + ".old");
     samples_.emplace(file(kPartial));
   }
+  features_.replace({});
   std::filesystem::remove(file(kTracesPartial));
   write_state(RunState::planned, "");
   open_partial({});
@@ -144,16 +151,29 @@ std::vector<SampleRow> RunFolder::resume(std::span<const std::string> paths, std
   const std::string text = read_file(source);
   std::vector<SampleRow> kept;
   if (!text.empty()) {
-    const auto rows = read_rows<SampleRow>(text, source, TornEnd::drop);
+    auto rows = read_rows<SampleRow>(text, source, TornEnd::drop);
     for (const auto& row : rows)
       if (row.config != identity_.config_name)
         throw Error(ErrorKind::data, fmt::format("the rows belong to the config \"{}\"", row.config), source,
                     "remove the file and measure again");
+    find_features(rows);
     kept = keep_complete_blocks(rows, paths, task_size, batch_size);
   }
   open_partial(kept);
+  features_.replace(kept);
   keep_traces(kept);
   return kept;
+}
+
+// Takes out rows whose features were lost. That the task has any is known by the file, which is written first.
+void RunFolder::find_features(std::vector<SampleRow>& rows) const {
+  // Under its final name after a kill between the renames of finish().
+  const bool partial = std::filesystem::exists(file(kFeaturesPartial));
+  const std::string source = file(partial ? kFeaturesPartial : kFeatures);
+  if (!std::filesystem::exists(source)) return;
+  attach_features(read_file(source), source, TornEnd::drop, rows);
+  std::erase_if(rows,
+                [](const SampleRow& row) { return row.repetition == 0 && row.error.empty() && row.features.empty(); });
 }
 
 void RunFolder::keep_traces(const std::vector<SampleRow>& kept) {
@@ -177,11 +197,17 @@ void RunFolder::keep_traces(const std::vector<SampleRow>& kept) {
 }
 
 std::vector<SampleRow> RunFolder::samples() const {
-  const std::string path = file(kSamples), text = read_file(path);
-  if (sha256_hex(text) != samples_hash_)
-    throw Error(ErrorKind::data, "the file was changed after the run had finished", path,
-                "measure again without --resume");
-  return read_rows<SampleRow>(text, path, TornEnd::refuse);
+  const auto unchanged = [this](const char* name, const std::string& hash) {
+    std::string text = read_file(file(name));
+    if (sha256_hex(text) != hash)
+      throw Error(ErrorKind::data, "the file was changed after the run had finished", file(name),
+                  "measure again without --resume");
+    return text;
+  };
+  auto rows = read_rows<SampleRow>(unchanged(kSamples, samples_hash_), file(kSamples), TornEnd::refuse);
+  if (!features_hash_.empty())
+    attach_features(unchanged(kFeatures, features_hash_), file(kFeatures), TornEnd::refuse, rows);
+  return rows;
 }
 
 std::vector<SummaryRow> RunFolder::summary() const {
@@ -199,14 +225,16 @@ std::string RunFolder::environment() const {
 
 void RunFolder::write_block(std::span<const SampleRow> rows, std::span<const TraceRecord> traces) {
   if (state_ != RunState::running) write_state(RunState::running, "");
-  // Decisions first: those without rows are dropped on resume, rows without decisions could not be mended.
+  // Decisions and features first: those without rows are dropped on resume, rows without them could not be mended.
   for (const auto& trace : traces) {
     if (!traces_) traces_.emplace(file(kTracesPartial));
     for (std::size_t step = 0; step < trace.lines.size(); ++step) traces_->append(trace_line(trace, step));
   }
+  features_.append(rows);
   for (const auto& row : rows) samples_->append(csv_line(row));
   if (const auto now = std::chrono::steady_clock::now(); now - last_sync_ > kSyncEvery) {
     if (traces_) traces_->sync();
+    features_.sync();
     samples_->sync();
     last_sync_ = now;
   }
@@ -214,12 +242,19 @@ void RunFolder::write_block(std::span<const SampleRow> rows, std::span<const Tra
 
 void RunFolder::finish(std::span<const SummaryRow> summary) {
   if (traces_) traces_->sync();
+  features_.sync();
   samples_->sync();
   write_file_atomically(file(kSummary), render_summary(summary, Format::csv));
   samples_hash_ = sha256_file(file(kPartial));
+  features_hash_.clear();
+  if (std::filesystem::exists(file(kFeaturesPartial))) {
+    features_hash_ = sha256_file(file(kFeaturesPartial));
+    rename_file(file(kFeaturesPartial), file(kFeatures));
+  }
   if (std::filesystem::exists(file(kTracesPartial))) rename_file(file(kTracesPartial), file(kTraces));
   rename_file(file(kPartial), file(kSamples));
   write_state(RunState::done, "");
+  features_.close();
   traces_.reset();
   samples_.reset();
 }

@@ -4,8 +4,9 @@
 //   config.yaml           fully resolved
 //   environment.json
 //   samples.csv.partial   rows as they are measured; becomes samples.csv by a rename when the run is done
+//   features.csv.partial  likewise, where the task has features of outputs (see feature_file.hpp)
 //   traces.jsonl.partial  likewise
-//   samples.csv  summary.csv  traces.jsonl
+//   samples.csv  summary.csv  features.csv  traces.jsonl
 //
 // `running` with nobody holding the lock on samples.csv.partial is a run that was killed: it can be resumed
 // like a failed one. A run that starts over keeps the rows of an unfinished one as samples.csv.partial.old.
@@ -21,6 +22,7 @@
 #include "base/atomic_file.hpp"
 #include "measure/bench_loop.hpp"
 #include "measure/rows.hpp"
+#include "report/feature_file.hpp"
 
 namespace dynexec {
 
@@ -52,12 +54,12 @@ class RunFolder : public RowSink {
   // Throws Error(io) when that fails or another process is measuring into the folder.
   void start();
 
-  // As start, but continues an unfinished run: returns its rows of complete blocks (see keep_complete_blocks)
-  // and drops all else from the files. Throws Error(data) for rows of another config or version and for
-  // damaged lines.
+  // As start, but continues an unfinished run: returns its rows of complete blocks (see keep_complete_blocks) with
+  // their features and drops all else from the files. A row whose features were lost is not complete. Throws
+  // Error(data) for rows of another config or version and for damaged lines.
   std::vector<SampleRow> resume(std::span<const std::string> paths, std::int64_t task_size, std::int64_t batch_size);
 
-  // Rows of a finished run. Throws Error(data) when a file was changed since.
+  // Rows of a finished run, with features. Throws Error(data) when a file was changed since.
   std::vector<SampleRow> samples() const;
   std::vector<SummaryRow> summary() const;
 
@@ -80,12 +82,14 @@ class RunFolder : public RowSink {
   void prepare();
   void open_partial(const std::vector<SampleRow>& kept);
   void keep_traces(const std::vector<SampleRow>& kept);
+  void find_features(std::vector<SampleRow>& rows) const;
 
   RunIdentity identity_;
   std::string identity_hash_, folder_;
   RunState state_ = RunState::absent;
-  std::string samples_hash_;  // of a finished run's samples.csv
+  std::string samples_hash_, features_hash_;  // of a finished run's files; no features: empty
   std::optional<AppendFile> samples_, traces_;
+  FeatureFile features_;
   std::chrono::steady_clock::time_point last_sync_;
 };
 

@@ -14,10 +14,14 @@ namespace {
 using Tone = Cell::Tone;
 
 // Three significant digits without an exponent: 0.123, 1.23, 12.3, 1234.
+int decimals_of(double value) {
+  const double size = std::abs(value);
+  return size < 1 ? 3 : size < 10 ? 2 : size < 100 ? 1 : 0;
+}
+
 std::string figure(double value) {
   if (!std::isfinite(value)) return std::isnan(value) ? "" : "inf";
-  const double size = std::abs(value);
-  return fmt::format("{:.{}f}", value, size < 1 ? 3 : size < 10 ? 2 : size < 100 ? 1 : 0);
+  return fmt::format("{:.{}f}", value, decimals_of(value));
 }
 
 std::string ratio(double value) {
@@ -43,9 +47,16 @@ Cell speedup_cell(const SummaryRow& row, bool is_baseline) {
   return {ratio(row.speedup.value) + bracket(row.speedup, 2), tone};
 }
 
-Cell quality_cell(const SummaryRow& row) {
-  if (std::isnan(row.quality.value)) return {};
-  return {fmt::format("{:.3f}", row.quality.value) + bracket(row.quality, 3), Tone::plain};
+Cell score_cell(const Interval& score) {
+  if (std::isnan(score.value)) return {};
+  return {fmt::format("{:.3f}", score.value) + bracket(score, 3), Tone::plain};
+}
+
+// Distances of feature vectors may be of any magnitude: as many decimals as the value itself is given.
+Cell frechet_cell(const SummaryRow& row) {
+  const Interval& distance = row.frechet;
+  if (std::isnan(distance.value)) return {};
+  return {figure(distance.value) + bracket(distance, decimals_of(distance.value)), Tone::plain};
 }
 
 Cell delta_cell(const SummaryRow& row) {
@@ -79,13 +90,35 @@ std::string quality_title(std::span<const SummaryRow> rows) {
 TextTable summary_table(std::span<const SummaryRow> rows) {
   TextTable table;
   if (rows.empty()) return table;
-  table.columns = {{"path", true},        {"speed-up"},          {"latency ms"},      {"ttft ms"},    {"tokens/s"},
-                   {quality_title(rows)}, {"vs baseline", true}, {"same output"},     {"MACs saved"}, {"heads asked"},
-                   {"forecasts hit"},     {"accepted"},          {"tokens/pass"},     {"predicted"},  {"oracle"},
-                   {"bandwidth"},         {"modelled mJ"},       {"modelled saving"}, {"valid", true}};
+  table.columns = {{"path", true},
+                   {"speed-up"},
+                   {"latency ms"},
+                   {"ttft ms"},
+                   {"tokens/s"},
+                   {quality_title(rows)},
+                   {"vs baseline", true},
+                   {"attributes"},
+                   {"frechet"},
+                   {"same output"},
+                   {"MACs saved"},
+                   {"steps"},
+                   {"evaluations"},
+                   {"heads asked"},
+                   {"forecasts hit"},
+                   {"accepted"},
+                   {"tokens/pass"},
+                   {"predicted"},
+                   {"oracle"},
+                   {"bandwidth"},
+                   {"modelled mJ"},
+                   {"modelled saving"},
+                   {"valid", true}};
   // Networks that are left early give one answer a sample, and their small weights stay in the caches.
   const bool exits =
       std::any_of(rows.begin(), rows.end(), [](const auto& row) { return !std::isnan(row.exit_depth_mean); });
+  // A picture is one unit of output, whose pace the latency tells already.
+  const bool pictures =
+      std::any_of(rows.begin(), rows.end(), [](const auto& row) { return !std::isnan(row.evaluations_mean); });
   std::size_t note = 0;
   for (std::size_t i = 0; i < rows.size(); ++i) {
     const auto& row = rows[i];
@@ -95,15 +128,19 @@ TextTable summary_table(std::span<const SummaryRow> rows) {
         speedup_cell(row, is_baseline),
         {figure(row.latency_ms_mean.value), Tone::plain},
         {figure(row.ttft_ms_mean), Tone::plain},
-        {exits ? "" : figure(row.tokens_per_s), Tone::plain},
-        quality_cell(row),
+        {exits || pictures ? "" : figure(row.tokens_per_s), Tone::plain},
+        score_cell(row.quality),
         is_baseline ? Cell{} : delta_cell(row),
+        row.quality_metric == "attribute_accuracy" ? Cell{} : score_cell(row.attribute_accuracy),
+        frechet_cell(row),
         {is_baseline ? "" : percent(row.equal_share), row.equal_share < 1 ? Tone::bad : Tone::plain},
-        {exits && !is_baseline ? percent(1 - row.macs_mean / rows[0].macs_mean) : "", Tone::plain},
+        {(exits || pictures) && !is_baseline ? percent(1 - row.macs_mean / rows[0].macs_mean) : "", Tone::plain},
+        {figure(row.steps_mean), Tone::plain},
+        {figure(row.evaluations_mean), Tone::plain},
         {figure(row.exits_tested_mean), Tone::plain},
         {percent(row.forecast_accuracy), Tone::plain},
         {percent(row.acceptance_rate), Tone::plain},
-        {figure(row.tokens_per_target_pass), Tone::plain},
+        {pictures ? "" : figure(row.tokens_per_target_pass), Tone::plain},
         {is_baseline ? "" : ratio(row.predicted_speedup), Tone::plain},
         {is_baseline ? "" : ratio(row.oracle_speedup), Tone::plain},
         {exits ? "" : percent(row.bandwidth_share), Tone::plain},

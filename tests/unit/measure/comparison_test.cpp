@@ -29,6 +29,8 @@ RunRows run(const std::string& name, const std::vector<std::pair<std::string, do
         row.modelled_energy_j = (1 + sample) / speed;
         row.quality_metric = "accuracy";
         row.quality = (first + sample) % 4 == 0 && speed > 1 ? 0 : 1;
+        row.attribute_accuracy = speed > 1 ? 0.25 : 0.75;
+        if (speed >= 1) row.sampling.evaluations = 60 / static_cast<std::int64_t>(speed);
         rows.rows.push_back(row);
       }
   return rows;
@@ -51,6 +53,11 @@ TEST_CASE("paths of a run against any of them") {
   CHECK(against_base[0].macs_ratio.low == doctest::Approx(2));
   CHECK(std::isnan(against_base[0].energy_ratio.value));
   CHECK(against_base[0].modelled_energy_ratio.value == doctest::Approx(2));
+  CHECK(against_base[0].evaluations_ratio.value == doctest::Approx(2));
+  CHECK(against_base[0].evaluations_ratio.low == doctest::Approx(2));
+  CHECK(std::isnan(against_base[1].evaluations_ratio.value));  // not counted
+  CHECK(against_base[0].attribute_accuracy_delta.value == doctest::Approx(-0.5));
+  CHECK(against_base[1].attribute_accuracy_delta.value == 0);
   // Three of twelve samples are lost.
   CHECK(against_base[0].quality_delta.value == doctest::Approx(-0.25));
   CHECK(against_base[0].quality_delta.low == paired_proportion_interval(0, 3, 12, 0.95).low);

@@ -63,6 +63,31 @@ TEST_CASE("losses and savings against the baseline") {
   CHECK(broken[2].find("no figure") != std::string::npos);
 }
 
+TEST_CASE("bounds on pictures") {
+  auto measured = rows();
+  measured[1].attribute_accuracy = {0.75, 0.5, 0.875};
+  measured[1].attribute_accuracy_delta.value = -0.125;
+  measured[1].frechet = {12, 10, 14};
+  measured[1].frechet_delta = {2, 1, 3};
+  measured[1].evaluations_mean = 31.5;
+  const auto messages = [&](const std::string& text) {
+    return broken_expectations(expectations("expect: {" + text + "}\n"), measured);
+  };
+  CHECK(messages("attribute_accuracy_at_least: {draft: 0.75}, attribute_accuracy_drop_at_most: {draft: 0.125}, "
+                 "frechet_at_most: {draft: 12}, frechet_rise_at_most: {draft: 2}, evaluations_at_most: {draft: 32}")
+            .empty());
+  const auto broken = messages(
+      "attribute_accuracy_at_least: {draft: 0.8}, attribute_accuracy_drop_at_most: {draft: 0.1}, "
+      "frechet_at_most: {draft: 11}, frechet_rise_at_most: {draft: 1}, evaluations_at_most: {draft: 31}");
+  REQUIRE(broken.size() == 5);
+  CHECK(broken[0] == "attribute accuracy of draft is 0.75 [0.5, 0.875], expected at least 0.8");
+  CHECK(broken[1] == "drop of attribute accuracy of draft is 0.125, expected at most 0.1");
+  CHECK(broken[2] == "Fréchet distance of draft is 12 [10, 14], expected at most 11");
+  CHECK(broken[3] == "rise of the Fréchet distance of draft is 2 [1, 3], expected at most 1");
+  CHECK(broken[4] == "mean of evaluations of draft is 31.5, expected at most 31");
+  CHECK(messages("frechet_at_most: {lookup: 11}").size() == 1);  // no figure
+}
+
 TEST_CASE("each broken expectation is told with its figure") {
   auto measured = rows();
   measured[1].equal_share = 0.9;
@@ -102,6 +127,7 @@ TEST_CASE("conditions compare the figures of summary.csv") {
   CHECK(held("samples(draft) == 64") == 1);
   CHECK(held("samples(draft) != 64") == 0);
   CHECK(held("valid(draft) <= 0") == 0);
+  CHECK(held("frechet_delta_ci_low(draft) > 0") == 1);  // missing
 }
 
 TEST_CASE("a condition on a missing figure counts as holding") {

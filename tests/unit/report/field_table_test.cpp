@@ -61,7 +61,8 @@ TEST_CASE("the columns that users rely on are there") {
     }
   };
   has(names<SampleRow>(), {"config", "path", "sample", "repetition", "seed", "latency_ms", "cpu_ms", "ttft_ms",
-                           "tpot_ms", "tokens", "quality", "disturbed", "error"});
+                           "tpot_ms", "tokens", "quality", "disturbed", "error", "psnr_db", "feature_distance",
+                           "attribute_accuracy", "steps", "evaluations", "reused_evaluations"});
   has(names<SummaryRow>(), {"path",
                             "method",
                             "samples",
@@ -91,12 +92,33 @@ TEST_CASE("the columns that users rely on are there") {
                             "tokens_per_target_pass",
                             "acceptance_rate",
                             "peak_rss_mb",
-                            "disturbed_rows"});
+                            "disturbed_rows",
+                            "psnr_db_mean",
+                            "feature_distance_mean",
+                            "attribute_accuracy",
+                            "attribute_accuracy_ci_low",
+                            "attribute_accuracy_delta",
+                            "attribute_accuracy_delta_ci_high",
+                            "frechet",
+                            "frechet_ci_low",
+                            "frechet_delta",
+                            "frechet_delta_ci_high",
+                            "steps_mean",
+                            "evaluations_mean"});
 }
 
 TEST_CASE("rows survive the way through text, bit by bit") {
   check_round_trip(fixture::sample_row());
   check_round_trip(SampleRow{});
+  SampleRow picture = fixture::sample_row();
+  picture.sampling = {20, 41, 0};
+  picture.psnr_db = std::numeric_limits<double>::infinity();  // equal pictures
+  picture.feature_distance = 1.0 / 3;
+  picture.attribute_accuracy = 0.75;
+  check_round_trip(picture);
+  CHECK(field_text(find_field<SampleRow>("evaluations")->get(picture)) == "41");
+  CHECK(field_text(find_field<SampleRow>("reused_evaluations")->get(picture)) == "0");
+  CHECK(field_text(find_field<SampleRow>("reused_evaluations")->get(SampleRow{})) == "");
   SummaryRow row = fixture::summary_row("a, \"b\"", 2.5);
   row.valid = false;
   row.invalid_reasons = {"too few repetitions: set repetitions: 3", "debug build: configure with the release preset"};

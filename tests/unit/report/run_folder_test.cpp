@@ -1,18 +1,17 @@
 #include "report/run_folder.hpp"
 
 #include <doctest/doctest.h>
-#include <unistd.h>
 
 #include <filesystem>
 #include <fstream>
-#include <set>
 
 #include "base/error.hpp"
 #include "report/row_reader.hpp"
 #include "report/table.hpp"
-#include "rows_fixture.hpp"
+#include "run_fixture.hpp"
 
 using namespace dynexec;
+using namespace dynexec::fixture;
 namespace fs = std::filesystem;
 
 namespace {
@@ -20,34 +19,12 @@ namespace {
 const std::vector<std::string> kPaths{"autoregressive", "draft"};
 constexpr std::int64_t kSamples = 4, kRepetitions = 2;
 
-struct TempFolder {
-  TempFolder() {
-    std::string pattern = (fs::temp_directory_path() / "dynexec-XXXXXX").string();
-    REQUIRE(::mkdtemp(pattern.data()) != nullptr);
-    path = pattern;
-  }
-  ~TempFolder() { fs::remove_all(path); }
-  std::string path;
-};
-
-RunIdentity identity(const std::string& yaml = "seed: 1\n") {
-  return {"quickstart", yaml, {{"target", "models/target", "aa11", 1e6}}};
-}
-
 std::vector<SampleRow> block(std::int64_t sample, std::int64_t repetition) {
-  return {fixture::sample_row(sample, repetition, kPaths[0]), fixture::sample_row(sample, repetition, kPaths[1])};
+  return {sample_row(sample, repetition, kPaths[0]), sample_row(sample, repetition, kPaths[1])};
 }
 
 std::vector<TraceRecord> traces(std::int64_t sample, std::int64_t repetition) {
   return {{sample, repetition, "test", "draft", {"{\"length\":4}", "{\"length\":2}"}}};
-}
-
-void write(const std::string& path, const std::string& text) {
-  std::ofstream(path, std::ios::binary) << text;
-}
-
-std::string read(const std::string& path) {
-  return read_file(path);
 }
 
 // Measures all blocks that are not done, as the bench loop does; stops before block `stop`.
@@ -60,13 +37,6 @@ void measure(RunFolder& folder, const std::vector<SampleRow>& kept, std::int64_t
       if (number++ >= stop) return;
       if (!done.contains(s, r, kPaths[0])) folder.write_block(block(s, r), traces(s, r));
     }
-}
-
-using Key = std::tuple<std::int64_t, std::int64_t, std::string>;
-std::set<Key> keys(const std::vector<SampleRow>& rows) {
-  std::set<Key> result;
-  for (const auto& row : rows) result.insert({row.sample, row.repetition, row.path});
-  return result;
 }
 
 std::size_t count_lines(const std::string& text) {
@@ -86,7 +56,7 @@ TEST_CASE("a run leaves its files and can be read back") {
   measure(folder, {});
   CHECK(folder.state() == RunState::running);
   CHECK(!fs::exists(folder.path() + "/samples.csv"));
-  folder.finish(std::vector<SummaryRow>{fixture::baseline_row(), fixture::summary_row("draft", 2)});
+  folder.finish(std::vector<SummaryRow>{baseline_row(), summary_row("draft", 2)});
 
   RunFolder found(temp.path, identity());
   CHECK(found.state() == RunState::done);

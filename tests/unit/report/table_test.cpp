@@ -71,6 +71,30 @@ TEST_CASE("networks that are left early show what was saved, not tokens") {
   CHECK(!has(text, "bandwidth"));
 }
 
+TEST_CASE("paths that make pictures show evaluations, distances and attributes, not tokens") {
+  auto all = rows();
+  const auto plain = render_summary(all, Format::table, {0, false});
+  for (const char* part : {"steps", "evaluations", "frechet", "attributes"}) CHECK(!has(plain, part));
+  for (SummaryRow& row : all) {
+    row.steps_mean = 30;
+    row.evaluations_mean = 62;
+    row.macs_mean = 400;
+    row.frechet = {3.14159, 2.5, 4};
+    row.attribute_accuracy = {0.875, 0.8, 0.95};
+  }
+  all[1].steps_mean = 12.25;
+  all[1].evaluations_mean = 24.5;
+  all[1].macs_mean = 150;
+  all[2].frechet = {123.4, 100.6, 150.2};
+  const auto text = render_summary(all, Format::table, {0, false});
+  for (const char* part : {"MACs saved", "62.5 %", "steps", "12.2", "evaluations", "24.5", "62.0", "frechet",
+                           "3.14 [2.50, 4.00]", "123 [101, 150]", "attributes", "0.875 [0.800, 0.950]"})
+    CHECK(has(text, part));
+  for (const char* part : {"tokens/s", "tokens/pass", "heads asked"}) CHECK(!has(text, part));
+  for (SummaryRow& row : all) row.quality_metric = "attribute_accuracy";
+  CHECK(!has(render_summary(all, Format::table, {0, false}), "attributes"));  // said by the quality's column
+}
+
 TEST_CASE("what makes a row invalid is not noted a second time") {
   auto all = rows();
   all[2].invalid_reasons = {"7 of 192 rows were disturbed by other work on the machine; run again"};

@@ -91,6 +91,19 @@ TEST_CASE("a comparison shows the energy that it knows of") {
   CHECK(table.find("3.00x [2.90, 3.10]") != std::string::npos);
 }
 
+TEST_CASE("a comparison of pictures shows attributes and evaluations") {
+  ComparisonRow row;
+  std::vector<ComparisonRow> rows{row};
+  const std::string plain = render_comparison(rows, Format::table, {.width = 0, .colour = false});
+  CHECK(plain.find("attributes") == std::string::npos);
+  CHECK(plain.find("evaluations") == std::string::npos);
+  rows[0].attribute_accuracy_delta = {-0.125, -0.25, 0.0625};
+  rows[0].evaluations_ratio = {4, 3.5, 4.5};
+  const std::string table = render_comparison(rows, Format::table, {.width = 0, .colour = false});
+  for (const char* part : {"attributes", "-0.125 [-0.250, 0.062]", "evaluations", "4.00x [3.50, 4.50]"})
+    CHECK(table.find(part) != std::string::npos);
+}
+
 TEST_CASE("a comparison as a table tells every note once") {
   ComparisonRow first;
   first.run = first.reference_run = "a";
