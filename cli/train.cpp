@@ -10,6 +10,7 @@
 #include "config/node.hpp"
 #include "train/encoder_trainer.hpp"
 #include "train/exit_trainer.hpp"
+#include "train/noise_trainer.hpp"
 #include "train/trainer.hpp"
 
 namespace dynexec::cli {
@@ -64,7 +65,8 @@ int run(const Config& config, const TrainArgs& args, Fit fit) {
 int train_command(const TrainArgs& args) {
   const std::string path = resolve_path(args.config).string();
   const Config config = Config::load(path, args.overrides);
-  const std::string kind = config.root().get_choice("kind", "language_model", {"language_model", "exits", "encoder"});
+  const std::string kind =
+      config.root().get_choice("kind", "language_model", {"language_model", "exits", "encoder", "diffusion"});
   if (kind == "exits") {
     const ExitTrainOptions options = read_exit_train_options(config.root(), args.config);
     return run(config, args, [&](StepBar& bar) {
@@ -84,6 +86,17 @@ int train_command(const TrainArgs& args) {
                              progress.tokens_per_second));
       };
       return train_encoder(options, show, interrupted).output;
+    });
+  }
+  if (kind == "diffusion") {
+    const NoiseTrainOptions options = read_noise_train_options(config.root(), args.config);
+    return run(config, args, [&](StepBar& bar) {
+      const auto show = [&](const NoiseTrainProgress& progress) {
+        bar.show(progress.step, progress.steps,
+                 fmt::format("loss {:.4f}, calibration {:.4f}, {:.0f} pictures/s", progress.loss, progress.eval_loss,
+                             progress.pictures_per_second));
+      };
+      return train_diffusion(options, show, interrupted).output;
     });
   }
   const TrainOptions options = read_train_options(config.root(), args.config);

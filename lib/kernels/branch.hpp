@@ -23,6 +23,22 @@ struct Epilogue {
   std::int64_t residual_stride = 0;
 };
 
+// One image [places, channels], in fp32 or bf16 (as its bits). All else is fp32, [channels].
+template <class T>
+struct GroupNormKernels {
+  // Adds up x and x^2 over the places.
+  void (*moments)(const T* x, std::int64_t places, std::int64_t channels, float* sums, float* squares);
+  // out = f(x * scale + shift), f silu or nothing.
+  void (*apply)(const T* x, std::int64_t places, std::int64_t channels, const float* scale, const float* shift,
+                bool silu, T* out);
+  // With g = gradient * f'(x * scale + shift): adds up g and g * x over the places.
+  void (*gradient_moments)(const T* x, const T* gradient, std::int64_t places, std::int64_t channels,
+                           const float* scale, const float* shift, bool silu, float* sums, float* products);
+  // out = g * scale + x * slope + level.
+  void (*gradient_apply)(const T* x, const T* gradient, std::int64_t places, std::int64_t channels, const float* scale,
+                         const float* shift, bool silu, const float* slope, const float* level, T* out);
+};
+
 struct KernelBranch {
   const char* name;
 
@@ -64,6 +80,10 @@ struct KernelBranch {
   // The other way, for slope 1 and shift 0: adds to out [rows, words] the gradient of sum(gradient * sums).
   void (*add_code_gradients)(const float* scores, std::int64_t rows, std::int64_t words, const float* gradient,
                              float* scratch, float* out);
+
+  // Normalisation of groups of channels, on maps with the channels innermost.
+  GroupNormKernels<float> group_norm;
+  GroupNormKernels<std::uint16_t> group_norm_bf16;
 };
 
 // The table in use (see kernel_branches() in kernels/linear.hpp).

@@ -6,8 +6,7 @@
 
 #include "kernels/simd_avx2.hpp"
 // After the vectors:
-#include "kernels/product_impl.hpp"
-#include "kernels/rows_impl.hpp"
+#include "kernels/branch_impl.hpp"
 
 namespace dynexec {
 namespace {

@@ -2,8 +2,7 @@
 #include "kernels/branch.hpp"
 #include "kernels/simd_portable.hpp"
 // After the vectors:
-#include "kernels/product_impl.hpp"
-#include "kernels/rows_impl.hpp"
+#include "kernels/branch_impl.hpp"
 
 namespace dynexec {
 namespace {

@@ -198,10 +198,5 @@ void add_code_gradients(const float* scores, int64_t rows, int64_t words, const 
   }
 }
 
-constexpr KernelBranch make_branch(const char* name) {
-  return {name,    product, finish,       rms_norm, layer_norm, rotate_half, softmax_span,      scale,
-          exp_sum, sum,     weighted_sum, maximum,  all_finite, add_codes,   add_code_gradients};
-}
-
 }  // namespace
 }  // namespace dynexec

@@ -30,6 +30,19 @@ inline Vec load_first(const float* p, int n) {
 inline void store_first(float* p, Vec a, int n) {
   _mm256_maskstore_ps(p, first_lanes(n), a.v);
 }
+// bf16: the upper half of an fp32; stores round to nearest, ties to even.
+inline Vec load_bf16(const std::uint16_t* p) {
+  const __m128i halves = _mm_loadu_si128(reinterpret_cast<const __m128i*>(p));
+  return {_mm256_castsi256_ps(_mm256_slli_epi32(_mm256_cvtepu16_epi32(halves), 16))};
+}
+inline void store_bf16(std::uint16_t* p, Vec a) {
+  const __m256i bits = _mm256_castps_si256(a.v), one = _mm256_set1_epi32(1), half = _mm256_set1_epi32(0x7fff);
+  const __m256i odd = _mm256_and_si256(_mm256_srli_epi32(bits, 16), one);
+  const __m256i rounded = _mm256_srli_epi32(_mm256_add_epi32(bits, _mm256_add_epi32(odd, half)), 16);
+  // Packs within each half of the register.
+  const __m256i packed = _mm256_permute4x64_epi64(_mm256_packus_epi32(rounded, rounded), 0x08);
+  _mm_storeu_si128(reinterpret_cast<__m128i*>(p), _mm256_castsi256_si128(packed));
+}
 inline Vec broadcast(float a) {
   return {_mm256_set1_ps(a)};
 }

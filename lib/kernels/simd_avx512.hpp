@@ -30,6 +30,17 @@ inline Vec load_first(const float* p, int n) {
 inline void store_first(float* p, Vec a, int n) {
   _mm512_mask_storeu_ps(p, first_lanes(n), a.v);
 }
+// bf16: the upper half of an fp32; stores round to nearest, ties to even.
+inline Vec load_bf16(const std::uint16_t* p) {
+  const __m256i halves = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(p));
+  return {_mm512_castsi512_ps(_mm512_slli_epi32(_mm512_cvtepu16_epi32(halves), 16))};
+}
+inline void store_bf16(std::uint16_t* p, Vec a) {
+  const __m512i bits = _mm512_castps_si512(a.v), one = _mm512_set1_epi32(1), half = _mm512_set1_epi32(0x7fff);
+  const __m512i odd = _mm512_and_epi32(_mm512_srli_epi32(bits, 16), one);
+  const __m512i rounded = _mm512_srli_epi32(_mm512_add_epi32(bits, _mm512_add_epi32(odd, half)), 16);
+  _mm256_storeu_si256(reinterpret_cast<__m256i*>(p), _mm512_cvtepi32_epi16(rounded));
+}
 inline Vec broadcast(float a) {
   return {_mm512_set1_ps(a)};
 }

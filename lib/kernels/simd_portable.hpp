@@ -31,6 +31,19 @@ inline Vec load_first(const float* p, int n) {
 inline void store_first(float* p, Vec a, int n) {
   for (int i = 0; i < n; ++i) p[i] = a.v[i];
 }
+// bf16: the upper half of an fp32; stores round to nearest, ties to even.
+inline Vec load_bf16(const std::uint16_t* p) {
+  Int4 bits;
+  for (int i = 0; i < Vec::kLanes; ++i) bits[i] = static_cast<std::int32_t>(static_cast<std::uint32_t>(p[i]) << 16);
+  return {(Float4)bits};
+}
+inline void store_bf16(std::uint16_t* p, Vec a) {
+  const Int4 bits = (Int4)a.v;
+  for (int i = 0; i < Vec::kLanes; ++i) {
+    const auto whole = static_cast<std::uint32_t>(bits[i]);
+    p[i] = static_cast<std::uint16_t>((whole + 0x7fffu + ((whole >> 16) & 1u)) >> 16);
+  }
+}
 inline Vec broadcast(float a) {
   return {Float4{a, a, a, a}};
 }

@@ -66,13 +66,14 @@ void Optimiser::step_matrix(Matrix& matrix, double learning_rate) {
   constexpr double kUpdateSize = 0.2;
   const at::Tensor& gradient = matrix.parameter.grad();
   matrix.momentum.mul_(options_.momentum).add_(gradient);
-  const at::Tensor direction = gradient + options_.momentum * matrix.momentum;
+  // The kernels of a convolution are the rows of a matrix.
+  const at::Tensor direction = (gradient + options_.momentum * matrix.momentum).flatten(1);
+  const at::Tensor parameter = matrix.parameter.flatten(1);
   matrix.parameter.mul_(1 - learning_rate * options_.weight_decay);
   std::int64_t row = 0;
   for (const std::int64_t rows : matrix.row_blocks) {
     const double size = kUpdateSize * std::sqrt(static_cast<double>(std::max(rows, direction.size(1))));
-    matrix.parameter.narrow(0, row, rows)
-        .sub_(orthogonalise(direction.narrow(0, row, rows), bf16_), learning_rate * size);
+    parameter.narrow(0, row, rows).sub_(orthogonalise(direction.narrow(0, row, rows), bf16_), learning_rate * size);
     row += rows;
   }
 }

@@ -51,8 +51,9 @@ TextOptions read_text(const Node& node) {
   return text;
 }
 
-OptimiserOptions read_optimiser(const Node& node) {
-  OptimiserOptions options;
+}  // namespace
+
+OptimiserOptions read_optimiser(const Node& node, OptimiserOptions options) {
   options.kind = node.get_choice("kind", options.kind, {"adamw", "muon"});
   options.steps = node.get_int("steps", options.steps, 1, kMany);
   options.learning_rate = node.get_double("learning_rate", options.learning_rate, 0, 10);
@@ -67,8 +68,6 @@ OptimiserOptions read_optimiser(const Node& node) {
   return options;
 }
 
-}  // namespace
-
 TrainOptions read_train_options(const Node& root, const std::string& config_path) {
   TrainOptions options;
   options.config_path = config_path;
@@ -82,7 +81,7 @@ TrainOptions read_train_options(const Node& root, const std::string& config_path
   options.shape = read_shape(root.section("model"));
   options.start_from = root.get_string("start_from", "");
   options.text = read_text(root.section("text"));
-  options.optimiser = read_optimiser(root.section("optimiser"));
+  options.optimiser = read_optimiser(root.section("optimiser"), {});
   const Node exit = root.section("early_exit");
   options.exit_layer = exit.get_int("layer", 0, 0, options.shape.layers - 1);
   options.exit_weight = exit.get_double("weight", options.exit_weight, 0, 10);

@@ -66,6 +66,9 @@ struct TrainOptions {
 // Reads every key below `root`; defaults as above.
 TrainOptions read_train_options(const Node& root, const std::string& config_path);
 
+// Every key of the section; absent ones are as given.
+OptimiserOptions read_optimiser(const Node& node, OptimiserOptions options);
+
 // SHA-256 over everything that decides the course of a run (places, titles and intervals aside).
 std::string fingerprint_of(const TrainOptions& options, const std::string& tokenizer_json);
 

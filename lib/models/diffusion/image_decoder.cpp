@@ -1,7 +1,6 @@
 #include "models/diffusion/image_decoder.hpp"
 
 #include <ATen/TensorOperators.h>
-#include <ATen/ops/silu.h>
 #include <c10/core/InferenceMode.h>
 #include <fmt/format.h>
 
@@ -80,7 +79,7 @@ at::Tensor decode_image(const ImageDecoderWeights& weights, const at::Tensor& la
     for (const ResnetBlock& block : level.resnets) x = run_resnet(block, x, untimed, cost);
     if (level.resample) x = upsample(*level.resample, x, 2 * x.size(2), 2 * x.size(3), cost);
   }
-  x = at::silu(norm(weights.out_norm, x, cost));
+  x = norm_silu(weights.out_norm, x, cost);
   return conv(weights.out, x, cost).contiguous();
 }
 

@@ -1,10 +1,11 @@
 #include "models/diffusion/layers.hpp"
 
+#include <ATen/ops/_scaled_dot_product_attention_math.h>
 #include <ATen/ops/conv2d.h>
-#include <ATen/ops/group_norm.h>
 #include <ATen/ops/layer_norm.h>
 #include <ATen/ops/linear.h>
 #include <ATen/ops/scaled_dot_product_attention.h>
+#include <c10/core/GradMode.h>
 
 namespace dynexec::diffusers {
 namespace {
@@ -32,14 +33,22 @@ at::Tensor conv(const Conv& layer, const at::Tensor& x, Cost& cost) {
 at::Tensor norm(const Norm& layer, const at::Tensor& x, Cost& cost) {
   count_weight(layer.weight, layer.bias, cost);
   if (layer.groups == 0) return at::layer_norm(x, {x.size(-1)}, layer.weight, layer.bias, layer.epsilon);
-  return at::group_norm(x, layer.groups, layer.weight, layer.bias, layer.epsilon);
+  return group_norm_map(layer, x, false);
+}
+
+at::Tensor norm_silu(const Norm& layer, const at::Tensor& map, Cost& cost) {
+  count_weight(layer.weight, layer.bias, cost);
+  return group_norm_map(layer, map, true);
 }
 
 at::Tensor attend(const at::Tensor& query, const at::Tensor& key, const at::Tensor& value, bool causal, Cost& cost) {
   const at::Tensor split = split_heads(query, key.size(1));
   // The scores and the weighted sum.
   cost.macs += 2 * static_cast<double>(query.numel()) * static_cast<double>(key.size(2));
-  const at::Tensor mixed = at::scaled_dot_product_attention(split, key, value, {}, 0.0, causal);
+  // The gradient of the fused kernel is slow for sequences as short as those of small maps.
+  const at::Tensor mixed = c10::GradMode::is_enabled()
+                               ? std::get<0>(at::_scaled_dot_product_attention_math(split, key, value, {}, 0.0, causal))
+                               : at::scaled_dot_product_attention(split, key, value, {}, 0.0, causal);
   return mixed.transpose(1, 2).reshape(query.sizes());
 }
 

@@ -34,6 +34,9 @@ struct Norm {
 at::Tensor dense(const Dense& layer, const at::Tensor& x, Cost& cost);  // [..., in] -> [..., out]
 at::Tensor conv(const Conv& layer, const at::Tensor& x, Cost& cost);
 at::Tensor norm(const Norm& layer, const at::Tensor& x, Cost& cost);
+at::Tensor norm_silu(const Norm& layer, const at::Tensor& map, Cost& cost);  // x sigmoid(x) of the normalised map
+// Of norm() and norm_silu() on maps: fp32 or bf16, in one pass over the map.
+at::Tensor group_norm_map(const Norm& layer, const at::Tensor& map, bool silu);
 
 // Attention of `heads` heads side by side: query [rows, n, heads * width]; keys and values as split_heads gives them. A
 // causal product counts in full, as its masked half is not skipped everywhere.

@@ -1,7 +1,6 @@
 #include "models/diffusion/resnet_block.hpp"
 
 #include <ATen/TensorOperators.h>
-#include <ATen/ops/silu.h>
 #include <ATen/ops/upsample_nearest2d.h>
 
 namespace dynexec::diffusers {
@@ -18,9 +17,9 @@ ResnetBlock take_resnet(TensorSource& source, const std::string& name, const Res
 }
 
 at::Tensor run_resnet(const ResnetBlock& block, const at::Tensor& x, const at::Tensor& shift, Cost& cost) {
-  at::Tensor h = conv(block.conv1, at::silu(norm(block.norm1, x, cost)), cost);
+  at::Tensor h = conv(block.conv1, norm_silu(block.norm1, x, cost), cost);
   if (shift.defined()) h = h + shift.view({shift.size(0), shift.size(1), 1, 1});
-  h = conv(block.conv2, at::silu(norm(block.norm2, h, cost)), cost);
+  h = conv(block.conv2, norm_silu(block.norm2, h, cost), cost);
   return h + (block.shortcut.weight.defined() ? pointwise(block.shortcut, x, cost) : x);
 }
 

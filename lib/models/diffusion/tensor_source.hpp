@@ -20,7 +20,7 @@ class TensorSource {
   // name.weight and name.bias.
   Dense dense(const std::string& name, std::int64_t out, std::int64_t in, bool bias = true);
   // A linear layer, whose checkpoint holds a 1x1 convolution.
-  Dense pointwise(const std::string& name, std::int64_t out, std::int64_t in);
+  virtual Dense pointwise(const std::string& name, std::int64_t out, std::int64_t in);
   Conv conv(const std::string& name, std::int64_t out, std::int64_t in, std::int64_t side = 3);
   Norm norm(const std::string& name, std::int64_t channels, std::int64_t groups, double epsilon);
 };

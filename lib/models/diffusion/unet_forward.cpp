@@ -105,8 +105,7 @@ at::Tensor unet_forward(const UNetWeights& weights, const at::Tensor& sample, co
   for (const UNetLevel& level : weights.down) x = run_down(level, x, skips, pass);
   x = run_middle(weights.middle, x, pass);
   for (const UNetLevel& level : weights.up) x = run_up(level, x, skips, pass);
-  x = at::silu(norm(weights.out_norm, x, cost));
-  return conv(weights.out, x, cost).contiguous();
+  return conv(weights.out, norm_silu(weights.out_norm, x, cost), cost).contiguous();
 }
 
 }  // namespace dynexec::diffusers

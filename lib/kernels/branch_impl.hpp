@@ -1,0 +1,32 @@
+// The table of one instruction set. Included after one simd_*.hpp; internal linkage.
+#pragma once
+
+#include "kernels/group_norm_impl.hpp"
+#include "kernels/product_impl.hpp"
+#include "kernels/rows_impl.hpp"
+
+namespace dynexec {
+namespace {
+
+constexpr KernelBranch make_branch(const char* name) {
+  return {name,
+          product,
+          finish,
+          rms_norm,
+          layer_norm,
+          rotate_half,
+          softmax_span,
+          scale,
+          exp_sum,
+          sum,
+          weighted_sum,
+          maximum,
+          all_finite,
+          add_codes,
+          add_code_gradients,
+          group_norm_kernels<float>(),
+          group_norm_kernels<std::uint16_t>()};
+}
+
+}  // namespace
+}  // namespace dynexec
