@@ -47,13 +47,15 @@ class Denoising {
   // Error(internal) for a reuse before anything was kept.
   virtual void evaluate(std::size_t evaluation, std::span<const float> input, const EvaluationMode& mode,
                         std::span<float> output) = 0;
-  // Cosine of the two predictions of each row in the last guided evaluation: near 1 guidance has nothing left to do
+  // Cosine of the two predictions of each row in its last guided evaluation: near 1 guidance has nothing left to do
   // (Castillo et al. 2023, Adaptive Guidance). Empty before one.
   virtual const std::vector<double>& agreement() const = 0;
+  // From now on these rows have the text's prediction alone, also in guided evaluations.
+  virtual void end_guidance(std::span<const std::size_t> rows) = 0;
   // Goes on with these rows alone, ascending.
   virtual void keep_rows(std::span<const std::size_t> rows) = 0;
   // Of one row, from the begin: what rows share is divided among those that were there.
-  virtual PictureCost cost() const = 0;
+  virtual PictureCost cost(std::size_t row) const = 0;
 };
 
 class PictureModel {
