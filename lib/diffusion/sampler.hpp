@@ -74,6 +74,10 @@ class Sampler {
   // The training step at each evaluation of the network, in order; samplers of second order ask between steps.
   const std::vector<double>& timesteps() const { return timesteps_; }
   std::size_t evaluations() const { return timesteps_.size(); }
+  // Steps that have begun after so many evaluations.
+  std::size_t steps(std::size_t evaluations) const {
+    return (evaluations + evaluations_per_step_ - 1) / evaluations_per_step_;
+  }
   // The noise that a trajectory begins with is standard normal noise times this.
   double start_deviation() const { return start_deviation_; }
   // Valid as long as the sampler lives.
@@ -82,6 +86,7 @@ class Sampler {
  protected:
   std::vector<double> timesteps_;
   double start_deviation_ = 1;
+  std::size_t evaluations_per_step_ = 1;
 };
 
 // Error(config) for options that do not fit each other or the noise schedule.

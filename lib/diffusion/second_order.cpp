@@ -33,6 +33,7 @@ class SecondOrder : public Sampler {
       evaluations_.push_back({.sigma = second, .from = from, .to = to, .first = false, .last_of_step = true});
     }
     start_deviation_ = start_deviation_of(options, plan.sigmas.front());
+    evaluations_per_step_ = 2;
   }
 
   std::unique_ptr<Trajectory> start() const override;

@@ -7,6 +7,7 @@
 #include <system_error>
 
 #include "base/error.hpp"
+#include "models/json_fields.hpp"
 #include "weights/json_reader.hpp"
 
 namespace dynexec::diffusers {
@@ -15,6 +16,7 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr const char* kIndex = "model_index.json";
+constexpr std::int64_t kMaxPatch = 16;
 // Components without a network, or whose network takes no part in the picture; any other would.
 constexpr std::array<const char*, 4> kBystanders{"safety_checker", "feature_extractor", "tokenizer", "scheduler"};
 
@@ -64,6 +66,18 @@ void refuse_unknown(const nlohmann::json& index, const fs::path& path) {
   }
 }
 
+std::int64_t read_patch(const nlohmann::json& index, const Pipeline& pipeline, const fs::path& path) {
+  const JsonFields fields(index, (path / kIndex).string());
+  const std::int64_t patch = fields.integer("patch", 1, kMaxPatch, 1), channels = pipeline.unet->config().in_channels;
+  if (patch > 1 && pipeline.decoder)
+    fields.refuse("patch", "a pipeline with a vae has no patches of pixels", "leave out patch or vae");
+  if (channels % (patch * patch) != 0)
+    fields.refuse("patch",
+                  fmt::format("{} channels of the unet are no squares of {}x{} pixels", channels, patch, patch),
+                  "give the patch that the unet was trained with");
+  return patch;
+}
+
 void check_fit(const Pipeline& pipeline, const fs::path& path) {
   const UNetConfig& unet = pipeline.unet->config();
   if (unet.out_channels != unet.in_channels)
@@ -109,6 +123,7 @@ Pipeline load_pipeline(const fs::path& folder) {
   pipeline.unet = UNet::load(folder / "unet");
   if (!text && pipeline.unet->config().cross_attends()) missing("text_encoder", "but the U-Net attends to text");
   check_fit(pipeline, folder);
+  pipeline.patch = read_patch(index, pipeline, folder);
   const fs::path scheduler = folder / "scheduler" / "scheduler_config.json";
   std::error_code failed;
   pipeline.scheduler = fs::exists(scheduler, failed) ? dynexec::read_json_object(scheduler) : nlohmann::json::object();

@@ -16,13 +16,16 @@ struct Pipeline {
   std::shared_ptr<const ImageDecoder> decoder;  // null where the U-Net works on pictures
   std::shared_ptr<const ClipText> text;         // null where it attends to no text
   nlohmann::json scheduler;                     // scheduler_config.json, {} without one
+  // Without a decoder: side of the squares of pixels that are the channels of one place (model_index.json: patch).
+  std::int64_t patch = 1;
 
   double parameters() const;
 };
 
 // Loads what model_index.json names and checks that the parts fit together. Error(model) for a component that is
 // missing, of another class than UNet2DConditionModel, AutoencoderKL and CLIPTextModel, or of other channel counts than
-// its neighbours. Components that play no part in making a picture (safety checker, image processors) are not read.
+// its neighbours, and for a patch that does not fit. Components that play no part in making a picture (safety checker,
+// image processors) are not read.
 Pipeline load_pipeline(const std::filesystem::path& folder);
 
 }  // namespace dynexec::diffusers

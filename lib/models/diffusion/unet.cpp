@@ -25,6 +25,18 @@ void check_input(const UNetWeights& weights, const at::Tensor& sample, const Tim
           fmt::format("{} samples, but {} prompts", sample.size(0), prompt.rows));
 }
 
+void require_branch(const UNetWeights& weights, const DeepFeatures& kept) {
+  require(kept.branch < weights.skip_connections(),
+          fmt::format("branch {} is none of the {} skip connections", kept.branch, weights.skip_connections()));
+}
+
+std::vector<at::Tensor> shifts_at(const TimeTable& times, std::size_t step) {
+  std::vector<at::Tensor> shifts;
+  shifts.reserve(times.shifts.size());
+  for (const at::Tensor& all : times.shifts) shifts.push_back(all.narrow(0, static_cast<std::int64_t>(step), 1));
+  return shifts;
+}
+
 }  // namespace
 
 Prompt Prompt::part(std::int64_t first, std::int64_t count) const {
@@ -70,10 +82,24 @@ at::Tensor UNet::forward(const at::Tensor& sample, const TimeTable& times, std::
                          Cost& cost) const {
   const c10::InferenceMode guard;
   check_input(weights_, sample, times, step, prompt);
-  std::vector<at::Tensor> shifts;
-  shifts.reserve(times.shifts.size());
-  for (const at::Tensor& all : times.shifts) shifts.push_back(all.narrow(0, static_cast<std::int64_t>(step), 1));
-  return unet_forward(weights_, sample, shifts, prompt.keys, cost);
+  return unet_forward(weights_, sample, shifts_at(times, step), prompt.keys, cost);
+}
+
+at::Tensor UNet::forward_keeping(const at::Tensor& sample, const TimeTable& times, std::size_t step,
+                                 const Prompt& prompt, DeepFeatures& kept, Cost& cost) const {
+  const c10::InferenceMode guard;
+  check_input(weights_, sample, times, step, prompt);
+  require_branch(weights_, kept);
+  return unet_forward_keeping(weights_, sample, shifts_at(times, step), prompt.keys, kept, cost);
+}
+
+at::Tensor UNet::forward_reusing(const at::Tensor& sample, const TimeTable& times, std::size_t step,
+                                 const Prompt& prompt, const DeepFeatures& kept, Cost& cost) const {
+  const c10::InferenceMode guard;
+  check_input(weights_, sample, times, step, prompt);
+  require_branch(weights_, kept);
+  require(kept.map.defined() && kept.map.size(0) == sample.size(0), "no features were kept for this sample");
+  return unet_forward_reusing(weights_, sample, shifts_at(times, step), prompt.keys, kept, cost);
 }
 
 }  // namespace dynexec::diffusers

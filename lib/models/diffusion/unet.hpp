@@ -46,6 +46,11 @@ class UNet {
   // out_channels, height, width]. Adds to `cost` what ran. Error(internal) where parts do not fit together.
   at::Tensor forward(const at::Tensor& sample, const TimeTable& times, std::size_t step, const Prompt& prompt,
                      Cost& cost) const;
+  // The same, keeping the features at kept.branch or, much cheaper, running only what lies above them.
+  at::Tensor forward_keeping(const at::Tensor& sample, const TimeTable& times, std::size_t step, const Prompt& prompt,
+                             DeepFeatures& kept, Cost& cost) const;
+  at::Tensor forward_reusing(const at::Tensor& sample, const TimeTable& times, std::size_t step, const Prompt& prompt,
+                             const DeepFeatures& kept, Cost& cost) const;
 
  private:
   UNet(UNetWeights weights, double parameters) : weights_(std::move(weights)), parameters_(parameters) {}

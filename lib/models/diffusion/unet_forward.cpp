@@ -23,6 +23,16 @@ struct Pass {
   Cost& cost;
 };
 
+// How much of the network runs.
+struct Extent {
+  std::size_t skips = 0;  // of the way down, from the shallowest
+  DeepFeatures* keep = nullptr;
+  const DeepFeatures* reuse = nullptr;
+
+  // Whether the way up has this layer, by the skip connection that leads to it.
+  bool runs(std::size_t skip) const { return reuse == nullptr || skip <= reuse->branch; }
+};
+
 at::Tensor run(const ResnetBlock& block, const at::Tensor& x, const Pass& pass) {
   return run_resnet(block, x, pass.shifts[block.index], pass.cost);
 }
@@ -36,14 +46,15 @@ at::Tensor downsample(const Conv& layer, const at::Tensor& x, Cost& cost) {
   return layer.padding > 0 ? conv(layer, x, cost) : conv(layer, at::constant_pad_nd(x, {0, 1, 0, 1}), cost);
 }
 
-// Appends every map that the way up will want.
-at::Tensor run_down(const UNetLevel& level, at::Tensor x, std::vector<at::Tensor>& skips, const Pass& pass) {
-  for (std::size_t i = 0; i < level.resnets.size(); ++i) {
+// Appends every map that the way up will want, up to `wanted` of them.
+at::Tensor run_down(const UNetLevel& level, at::Tensor x, std::vector<at::Tensor>& skips, std::size_t wanted,
+                    const Pass& pass) {
+  for (std::size_t i = 0; i < level.resnets.size() && skips.size() < wanted; ++i) {
     x = run(level.resnets[i], x, pass);
     if (!level.transformers.empty()) x = run(level.transformers[i], x, pass);
     skips.push_back(x);
   }
-  if (level.resample) {
+  if (level.resample && skips.size() < wanted) {
     x = downsample(*level.resample, x, pass.cost);
     skips.push_back(x);
   }
@@ -58,15 +69,32 @@ at::Tensor run_middle(const UNetMiddleBlock& block, at::Tensor x, const Pass& pa
   return x;
 }
 
-at::Tensor run_up(const UNetLevel& level, at::Tensor x, std::vector<at::Tensor>& skips, const Pass& pass) {
+// `left`: skip connections that no layer has taken yet.
+at::Tensor run_up(const UNetLevel& level, at::Tensor x, std::vector<at::Tensor>& skips, std::size_t& left,
+                  const Extent& extent, const Pass& pass) {
   for (std::size_t i = 0; i < level.resnets.size(); ++i) {
-    x = run(level.resnets[i], at::cat({x, skips.back()}, 1), pass);
+    const std::size_t skip = --left;
+    if (!extent.runs(skip)) continue;
+    if (extent.reuse != nullptr && skip == extent.reuse->branch) x = extent.reuse->map;
+    if (extent.keep != nullptr && skip == extent.keep->branch) extent.keep->map = x;
+    x = run(level.resnets[i], at::cat({x, skips[skip]}, 1), pass);
     skips.pop_back();
     if (!level.transformers.empty()) x = run(level.transformers[i], x, pass);
   }
   // To the size of the map it meets next, which is twice its own or, where the way down met an odd size, one less.
-  if (level.resample) x = upsample(*level.resample, x, skips.back().size(2), skips.back().size(3), pass.cost);
+  if (level.resample && extent.runs(left))
+    x = upsample(*level.resample, x, skips.back().size(2), skips.back().size(3), pass.cost);
   return x;
+}
+
+at::Tensor run_unet(const UNetWeights& weights, const at::Tensor& sample, const Extent& extent, const Pass& pass) {
+  at::Tensor x = conv(weights.in, sample.contiguous(at::MemoryFormat::ChannelsLast), pass.cost);
+  std::vector<at::Tensor> skips{x};
+  for (const UNetLevel& level : weights.down) x = run_down(level, x, skips, extent.skips, pass);
+  if (extent.reuse == nullptr) x = run_middle(weights.middle, x, pass);
+  std::size_t left = weights.skip_connections();
+  for (const UNetLevel& level : weights.up) x = run_up(level, x, skips, left, extent, pass);
+  return conv(weights.out, norm_silu(weights.out_norm, x, pass.cost), pass.cost).contiguous();
 }
 
 }  // namespace
@@ -99,13 +127,19 @@ std::vector<PromptKeys> unet_keys(const UNetWeights& weights, const at::Tensor& 
 
 at::Tensor unet_forward(const UNetWeights& weights, const at::Tensor& sample, const std::vector<at::Tensor>& shifts,
                         const std::vector<PromptKeys>& keys, Cost& cost) {
-  const Pass pass{shifts, keys, cost};
-  at::Tensor x = conv(weights.in, sample.contiguous(at::MemoryFormat::ChannelsLast), cost);
-  std::vector<at::Tensor> skips{x};
-  for (const UNetLevel& level : weights.down) x = run_down(level, x, skips, pass);
-  x = run_middle(weights.middle, x, pass);
-  for (const UNetLevel& level : weights.up) x = run_up(level, x, skips, pass);
-  return conv(weights.out, norm_silu(weights.out_norm, x, cost), cost).contiguous();
+  return run_unet(weights, sample, {.skips = weights.skip_connections()}, {shifts, keys, cost});
+}
+
+at::Tensor unet_forward_keeping(const UNetWeights& weights, const at::Tensor& sample,
+                                const std::vector<at::Tensor>& shifts, const std::vector<PromptKeys>& keys,
+                                DeepFeatures& kept, Cost& cost) {
+  return run_unet(weights, sample, {.skips = weights.skip_connections(), .keep = &kept}, {shifts, keys, cost});
+}
+
+at::Tensor unet_forward_reusing(const UNetWeights& weights, const at::Tensor& sample,
+                                const std::vector<at::Tensor>& shifts, const std::vector<PromptKeys>& keys,
+                                const DeepFeatures& kept, Cost& cost) {
+  return run_unet(weights, sample, {.skips = kept.branch + 1, .reuse = &kept}, {shifts, keys, cost});
 }
 
 }  // namespace dynexec::diffusers

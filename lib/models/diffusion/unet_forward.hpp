@@ -22,4 +22,21 @@ std::vector<PromptKeys> unet_keys(const UNetWeights& weights, const at::Tensor& 
 at::Tensor unet_forward(const UNetWeights& weights, const at::Tensor& sample, const std::vector<at::Tensor>& shifts,
                         const std::vector<PromptKeys>& keys, Cost& cost);
 
+// What the deep part of a network gave in one evaluation, for others to reuse (Ma, Fang and Wang 2023, DeepCache).
+// Branches are the skip connections from the shallowest: 0 is behind the first convolution, then one behind each
+// residual block (with its transformer) and each change of resolution on the way down.
+struct DeepFeatures {
+  std::size_t branch = 0;
+  at::Tensor map;  // what the way up carries to the layer that this skip connection leads to
+};
+
+// As unet_forward, and keeps the features at kept.branch, which is below weights.skip_connections().
+at::Tensor unet_forward_keeping(const UNetWeights& weights, const at::Tensor& sample,
+                                const std::vector<at::Tensor>& shifts, const std::vector<PromptKeys>& keys,
+                                DeepFeatures& kept, Cost& cost);
+// Runs only what lies above the branch, on features that were kept for as many rows as the sample has.
+at::Tensor unet_forward_reusing(const UNetWeights& weights, const at::Tensor& sample,
+                                const std::vector<at::Tensor>& shifts, const std::vector<PromptKeys>& keys,
+                                const DeepFeatures& kept, Cost& cost);
+
 }  // namespace dynexec::diffusers

@@ -81,6 +81,12 @@ class Builder {
 
 }  // namespace
 
+std::size_t UNetWeights::skip_connections() const {
+  std::size_t count = 1;  // behind the first convolution
+  for (const UNetLevel& level : down) count += level.resnets.size() + (level.resample ? 1 : 0);
+  return count;
+}
+
 std::vector<const ResnetBlock*> UNetWeights::resnets() const {
   std::vector<const ResnetBlock*> result;
   const auto collect = [&](const auto& block) {

@@ -31,6 +31,7 @@ struct UNetWeights {
   UNetMiddleBlock middle;
   std::size_t shifts = 0, cross_layers = 0;  // residual blocks, transformer layers
 
+  std::size_t skip_connections() const;                  // from the way down to the way up
   std::vector<const ResnetBlock*> resnets() const;       // by their index
   std::vector<const Transformer*> transformers() const;  // in the order in which they run
 };

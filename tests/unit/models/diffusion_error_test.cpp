@@ -3,7 +3,7 @@
 #include <limits>
 
 #include "base/error.hpp"
-#include "diffusion_fixture.hpp"
+#include "tests/support/diffusion_fixture.hpp"
 
 using namespace dynexec;
 using namespace dynexec::diffusers;

@@ -8,7 +8,8 @@
 #include <ATen/ops/randn.h>
 #include <ATen/ops/tensor.h>
 
-#include "diffusion_fixture.hpp"
+#include "base/error.hpp"
+#include "tests/support/diffusion_fixture.hpp"
 
 using namespace dynexec::diffusers;
 
@@ -60,6 +61,37 @@ TEST_CASE("an evaluation depends on its step, its prompt and its own row alone, 
   CHECK(difference(unet->forward(sample.narrow(0, 1, 1), times, 1, both.part(1, 1), cost), alone) < 1e-5);
   const at::Tensor changed = unet->forward(sample, times, 1, unet->prompt(states * 3), cost);
   CHECK(difference(changed, at20) > 1e-4);
+}
+
+TEST_CASE("deep features are kept in one evaluation and reused in another") {
+  PipelineFolder folder;
+  folder.write();
+  const auto unet = UNet::load(folder.path() / "unet");
+  const TimeTable times = unet->times(std::vector<double>{999, 500});
+  const Prompt prompt = unet->prompt(at::randn({2, 5, 6}));
+  const at::Tensor sample = at::randn({2, 4, 8, 6}), other = at::randn({2, 4, 8, 6});
+  REQUIRE(unet->weights().skip_connections() == 2);
+  Cost whole, reused;
+  const at::Tensor wanted = unet->forward(sample, times, 0, prompt, whole);
+  for (const std::size_t branch : {0u, 1u}) {
+    CAPTURE(branch);
+    DeepFeatures kept{.branch = branch};
+    Cost keeping;
+    CHECK(at::equal(unet->forward_keeping(sample, times, 0, prompt, kept, keeping), wanted));
+    CHECK(keeping.macs == whole.macs);
+    // Of the same sample, what is reused is what would have been computed.
+    reused = {};
+    CHECK(at::equal(unet->forward_reusing(sample, times, 0, prompt, kept, reused), wanted));
+    const at::Tensor near = unet->forward_reusing(other, times, 1, prompt, kept, reused);
+    CHECK(difference(near, unet->forward(other, times, 1, prompt, keeping)) > (branch == 0 ? 1e-4 : -1));
+    if (branch == 0) CHECK(reused.macs / 2 == 2 * kPlaces * (9 * (4 * 8 + 16 * 8 + 8 * 8 + 8 * 4) + 16 * 8));
+  }
+  // Without a middle, branch 1 leaves nothing out.
+  CHECK(reused.macs == 2 * whole.macs);
+  DeepFeatures none{.branch = 2};
+  CHECK_THROWS_AS(unet->forward_keeping(sample, times, 0, prompt, none, whole), dynexec::Error);
+  none.branch = 0;
+  CHECK_THROWS_AS(unet->forward_reusing(sample, times, 0, prompt, none, whole), dynexec::Error);
 }
 
 TEST_CASE("the published configurations of Stable Diffusion") {

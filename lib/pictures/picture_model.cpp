@@ -1,0 +1,27 @@
+#include "pictures/picture_model.hpp"
+
+#include <system_error>
+
+#include "base/error.hpp"
+#include "pictures/network_model.hpp"
+#include "pictures/pipeline_model.hpp"
+
+namespace dynexec {
+
+PictureCost& PictureCost::operator+=(const PictureCost& other) {
+  macs += other.macs;
+  weight_bytes += other.weight_bytes;
+  evaluations += other.evaluations;
+  reused += other.reused;
+  return *this;
+}
+
+std::shared_ptr<const PictureModel> load_picture_model(const std::filesystem::path& folder) {
+  std::error_code failed;
+  if (std::filesystem::exists(folder / "model_index.json", failed)) return load_pipeline_model(folder);
+  if (std::filesystem::exists(folder / "config.json", failed)) return load_network_model(folder);
+  throw Error(ErrorKind::model, "the folder has neither model_index.json nor config.json", folder.string(),
+              "give a diffusers pipeline folder, or one of a network without text");
+}
+
+}  // namespace dynexec
