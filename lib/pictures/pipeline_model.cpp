@@ -61,6 +61,8 @@ class PipelineModel : public PictureModel {
                   "add sample_size, the side of what the U-Net was trained on");
     if (unet.cross_attends()) tokens_.emplace(folder / "tokenizer", pipeline_.text->config().positions);
     sampling_ = read_scheduler_config(pipeline_.scheduler, (folder / kScheduler).string());
+    // Latents have no range; diffusers' pipelines take the limit away, too.
+    if (pipeline_.decoder) sampling_.limits.clip = 0;
   }
 
   ImageShape latent_shape() const override {

@@ -4,8 +4,10 @@
 
 #include <array>
 #include <optional>
+#include <string_view>
 #include <system_error>
 
+#include "base/atomic_file.hpp"
 #include "base/error.hpp"
 #include "models/json_fields.hpp"
 #include "weights/json_reader.hpp"
@@ -31,6 +33,27 @@ nlohmann::json read_index(const fs::path& folder) {
     refuse(folder, "the folder has no model_index.json",
            "give a diffusers pipeline folder, which holds unet/ beside it");
   return dynexec::read_json_object(folder / kIndex);
+}
+
+// Python writes numbers that JSON does not have (DPMSolverMultistepScheduler: "lambda_min_clipped": -Infinity). They
+// become null, blanks keep the places that errors name.
+std::string without_infinities(std::string text) {
+  bool quoted = false;
+  for (std::size_t at = 0; at < text.size(); ++at) {
+    if (text[at] == '"') quoted = !quoted;
+    if (quoted && text[at] == '\\') ++at;
+    if (quoted) continue;
+    for (const std::string_view number : {"-Infinity", "Infinity"})
+      if (std::string_view(text).substr(at).starts_with(number))
+        text.replace(at, number.size(), "null" + std::string(number.size() - 4, ' '));
+  }
+  return text;
+}
+
+nlohmann::json read_scheduler(const fs::path& path) {
+  std::error_code failed;
+  if (!fs::exists(path, failed)) return nlohmann::json::object();
+  return parse_json_object(without_infinities(read_file(path.string(), kMaxJsonBytes)), path.string());
 }
 
 // An entry is ["library", "Class"], [null, null] where the component is left out; anything else is a setting.
@@ -124,9 +147,7 @@ Pipeline load_pipeline(const fs::path& folder) {
   if (!text && pipeline.unet->config().cross_attends()) missing("text_encoder", "but the U-Net attends to text");
   check_fit(pipeline, folder);
   pipeline.patch = read_patch(index, pipeline, folder);
-  const fs::path scheduler = folder / "scheduler" / "scheduler_config.json";
-  std::error_code failed;
-  pipeline.scheduler = fs::exists(scheduler, failed) ? dynexec::read_json_object(scheduler) : nlohmann::json::object();
+  pipeline.scheduler = read_scheduler(folder / "scheduler" / "scheduler_config.json");
   return pipeline;
 }
 
