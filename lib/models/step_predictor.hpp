@@ -1,0 +1,85 @@
+// How many sampling steps a text's picture needs, told from the text before the first step (Yu and Barad 2024,
+// StepSaver): a BERT-like encoder and a head on the mean of its last states.
+//
+// The answer is ordinal: for a grid of step counts G_0 < ... < G_{K-1} the head has K - 1 logits, and the picture needs
+// more than G_k steps with probability sigmoid(logit_k).
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <memory>
+#include <nlohmann/json.hpp>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "models/encoder.hpp"
+
+namespace dynexec {
+
+inline constexpr std::size_t kMostStepCounts = 64;
+
+// The object "step_predictor" of config.json.
+struct StepPredictorConfig {
+  std::vector<std::int64_t> grid;  // step counts, ascending
+  double quantile = 0.7;
+  std::string label = "B";          // what "needs" meant in training; see train/step_labels.hpp
+  std::string sampler = "ddim";     // whose steps were counted, for pictures of the model with this hash, guided so;
+  std::string model_sha256;         // "": not told
+  double guidance = 1;              // counts of other settings are other counts
+  double intercept = 0, slope = 0;  // control: steps = intercept + slope * words
+  double constant = 0;              // control: mean steps in training
+};
+
+// Error(model) naming the key.
+StepPredictorConfig parse_step_predictor(const nlohmann::json& config, const std::string& where);
+nlohmann::json step_predictor_json(const StepPredictorConfig& config);
+
+struct StepPrediction {
+  std::int64_t steps = 0;             // of the grid
+  double expected = 0;                // mean of `probabilities`
+  std::vector<double> exceeds;        // P(N > G_k) as the logits say, [K - 1]
+  std::vector<double> probabilities;  // P(N = G_k) once they do not contradict each other, [K]
+  EncoderCost cost;
+};
+
+// The decision on logits [K - 1]: the smallest G_k with P(N <= G_k) >= quantile. Logits may contradict each other, so
+// first P(N > G_k) becomes the largest of itself and all behind it: a count is only believed to be enough when all
+// larger ones are. Too few steps cost more than too many, hence a quantile above one half.
+StepPrediction decide_steps(const StepPredictorConfig& config, std::span<const float> logits);
+
+// The grid's value nearest to a number of steps; the larger of two.
+std::int64_t nearest_steps(std::span<const std::int64_t> grid, double steps);
+
+// What length_steps() counts: runs of anything but white space.
+std::int64_t count_words(std::string_view text);
+
+// For one thread at a time; no allocation of buffers after construction.
+class StepPredictor {
+ public:
+  // Error(model).
+  explicit StepPredictor(const ModelFolder& folder);
+  explicit StepPredictor(const std::filesystem::path& folder);
+
+  const StepPredictorConfig& config() const { return config_; }
+  const EncoderConfig& encoder() const { return session_.encoder().config(); }
+  double parameters() const;
+  // ids: a text with its special tokens, at most encoder().max_positions. Error(data) for others.
+  StepPrediction predict(std::span<const std::int32_t> ids);
+  // The prompt-length regressor's answer, and the constant one.
+  std::int64_t length_steps(std::int64_t words) const;
+  std::int64_t constant_steps() const { return nearest_steps(config_.grid, config_.constant); }
+
+ private:
+  StepPredictorConfig config_;
+  EncoderSession session_;
+  EncoderHead head_;
+  std::vector<float> scratch_, logits_;
+};
+
+// Names of the head's tensors, without ".weight" and ".bias": a dense layer with tanh, and a linear one.
+inline constexpr const char* kStepDense = "step_head.dense";
+inline constexpr const char* kStepLinear = "step_head.linear";
+
+}  // namespace dynexec

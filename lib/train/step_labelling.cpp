@@ -1,0 +1,179 @@
+#include "train/step_labelling.hpp"
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include <algorithm>
+#include <charconv>
+#include <cmath>
+#include <memory>
+
+#include "base/atomic_file.hpp"
+#include "base/error.hpp"
+#include "base/sha256.hpp"
+#include "pictures/draw.hpp"
+
+namespace dynexec {
+namespace {
+
+constexpr std::string_view kMark = "# step labels ";
+
+// prompt,seed,next_4,next_5,...,last_4,last_5,...: similarity to the next count's picture and to the last one's.
+std::string header_of(const std::vector<std::int64_t>& grid) {
+  std::string header = "prompt,seed";
+  for (std::size_t k = 0; k + 1 < grid.size(); ++k) header += fmt::format(",next_{}", grid[k]);
+  for (std::size_t k = 0; k + 1 < grid.size(); ++k) header += fmt::format(",last_{}", grid[k]);
+  return header;
+}
+
+// Numbers in the shortest form that reads back as the same, so that a continued run has the same labels.
+std::string row_of(std::size_t text, std::size_t seed, const StepCurve& curve) {
+  return fmt::format("{},{},{},{}", text, seed, fmt::join(curve.successive, ","),
+                     fmt::join(curve.to_last.begin(), curve.to_last.end() - 1, ","));
+}
+
+std::vector<double> numbers_of(std::string_view line) {
+  std::vector<double> numbers;
+  for (const char *at = line.data(), *end = at + line.size(); at < end;) {
+    double value = 0;
+    const auto [behind, failed] = std::from_chars(at, end, value);
+    if (failed != std::errc() || !std::isfinite(value) || (behind != end && *behind != ',')) return {};
+    numbers.push_back(value);
+    at = behind + 1;
+  }
+  return numbers;
+}
+
+// The file of a run, rows in the order of texts and seeds.
+class LabelFile {
+ public:
+  LabelFile(const std::filesystem::path& path, const StepLabelling& labelling, const std::string& fingerprint)
+      : path_(path.string()), grid_(labelling.grid), seeds_(static_cast<std::size_t>(labelling.seeds)) {
+    const std::string first = std::string(kMark) + fingerprint, head = first + "\n" + header_of(grid_) + "\n";
+    if (!std::filesystem::exists(path)) write_file_atomically(path_, head);
+    file_ = std::make_unique<AppendFile>(path_);  // cuts off half a line
+    const std::string content = read_file(path_);
+    if (!content.starts_with(first + "\n"))
+      throw Error(ErrorKind::config, "the labels in this file belong to another model, sampler, grid or other prompts",
+                  path_, "remove it to draw them anew, or give this run a work folder of its own");
+    if (!content.starts_with(head)) fail(2);
+    read(std::string_view(content).substr(head.size()), labelling.texts.size());
+  }
+
+  std::size_t rows() const { return curves_.size(); }
+  void append(StepCurve curve) {
+    file_->append(row_of(rows() / seeds_, rows() % seeds_, curve));
+    curves_.push_back(std::move(curve));
+  }
+  void sync() { file_->sync(); }
+
+  std::vector<std::vector<StepCurve>> by_text() const {
+    std::vector<std::vector<StepCurve>> texts(curves_.size() / seeds_);
+    for (std::size_t row = 0; row < curves_.size(); ++row) texts[row / seeds_].push_back(curves_[row]);
+    return texts;
+  }
+
+ private:
+  [[noreturn]] void fail(std::size_t line) const {
+    throw Error(ErrorKind::data, "the line is not one of this run's labels", fmt::format("{}:{}", path_, line),
+                "restore the file, or remove it to draw the labels anew");
+  }
+
+  void read(std::string_view rest, std::size_t texts) {
+    const std::size_t steps = grid_.size() - 1;
+    for (std::size_t end = rest.find('\n'); end != std::string_view::npos; end = rest.find('\n')) {
+      const std::vector<double> numbers = numbers_of(rest.substr(0, end));
+      const std::size_t row = rows();
+      if (row == texts * seeds_ || numbers.size() != 2 + 2 * steps || numbers[0] != static_cast<double>(row / seeds_) ||
+          numbers[1] != static_cast<double>(row % seeds_))
+        fail(row + 3);
+      const auto middle = numbers.begin() + 2 + static_cast<std::ptrdiff_t>(steps);
+      StepCurve curve{.successive = {numbers.begin() + 2, middle}, .to_last = {middle, numbers.end()}};
+      curve.to_last.push_back(1);
+      curves_.push_back(std::move(curve));
+      rest.remove_prefix(end + 1);
+    }
+  }
+
+  std::string path_;
+  const std::vector<std::int64_t>& grid_;
+  std::size_t seeds_;
+  std::unique_ptr<AppendFile> file_;
+  std::vector<StepCurve> curves_;
+};
+
+DrawInput input_of(const StepLabelling& labelling, std::size_t text, std::size_t seed, std::int64_t elements) {
+  const Streams streams{.seed = labelling.seed, .sample = text, .repetition = static_cast<std::uint32_t>(seed)};
+  DrawInput input{.text = labelling.texts[text], .noise = {}, .streams = streams};
+  RandomStream random = streams.stream(Purpose::task);
+  input.noise.resize(static_cast<std::size_t>(elements));
+  for (float& value : input.noise) value = static_cast<float>(random.normal());
+  return input;
+}
+
+// The curves of pictures made together, in the order of the inputs.
+std::vector<StepCurve> curves_of(const PictureModel& model, const std::vector<std::unique_ptr<Sampler>>& samplers,
+                                 const std::vector<DrawInput>& inputs, const DrawOptions& options) {
+  std::vector<std::vector<Drawing>> pictures;  // [count][input]
+  for (const auto& sampler : samplers) pictures.push_back(draw(model, *sampler, inputs, options));
+  std::vector<StepCurve> curves(inputs.size());
+  const ImageShape shape = model.picture_shape();
+  for (std::size_t i = 0; i < inputs.size(); ++i) {
+    for (std::size_t k = 0; k + 1 < pictures.size(); ++k) {
+      curves[i].successive.push_back(similarity(shape, pictures[k][i].pixels, pictures[k + 1][i].pixels));
+      curves[i].to_last.push_back(similarity(shape, pictures[k][i].pixels, pictures.back()[i].pixels));
+    }
+    curves[i].to_last.push_back(1);
+  }
+  return curves;
+}
+
+}  // namespace
+
+std::string fingerprint_of(const StepLabelling& l, const PictureModel& model) {
+  const SamplerOptions& s = l.sampler;
+  std::string all = fmt::format("step labels 1|{}|{}|{}|{}|{}|{}|{}|{}|{}|{}|{}|{}|{}|{}|{}|{}", model.sha256(),
+                                static_cast<int>(s.kind), static_cast<int>(s.spacing), s.offset, s.karras,
+                                static_cast<int>(s.prediction), s.eta, s.final_alpha_one, s.limits.clip,
+                                s.limits.quantile, s.limits.highest, static_cast<int>(s.noise.betas),
+                                s.noise.beta_start, s.noise.beta_end, s.noise.train_steps, l.guidance);
+  all += fmt::format("|{}|{}|{}|{}|{}", l.negative, fmt::join(l.grid, ","), l.seeds, l.seed, l.together);
+  for (const std::string& text : l.texts) all += fmt::format("|{}:{}", text.size(), text);
+  return sha256_hex(all);
+}
+
+std::vector<std::vector<StepCurve>> label_steps(const StepLabelling& labelling, const PictureModel& model,
+                                                const std::filesystem::path& path,
+                                                const std::function<void(std::int64_t texts)>& progress,
+                                                const std::function<bool()>& cancelled) {
+  if (!model.takes_text())
+    throw Error(ErrorKind::config, "the model takes no text, so there is nothing to tell step counts from", "pipeline",
+                "name a text-to-image pipeline");
+  std::vector<std::unique_ptr<Sampler>> samplers;
+  for (const std::int64_t steps : labelling.grid) {
+    SamplerOptions sampler = labelling.sampler;
+    sampler.steps = steps;
+    samplers.push_back(make_sampler(sampler));
+  }
+  const DrawOptions options{.guidance = labelling.guidance, .negative = labelling.negative};
+  LabelFile file(path, labelling, fingerprint_of(labelling, model));
+  const auto seeds = static_cast<std::size_t>(labelling.seeds), together = static_cast<std::size_t>(labelling.together);
+  while (file.rows() < labelling.texts.size() * seeds) {
+    const std::size_t text = file.rows() / seeds;
+    if (cancelled && cancelled())
+      throw Error(ErrorKind::interrupted, fmt::format("labelling stopped after {} prompts", text), path.string(),
+                  "run the same command again to continue");
+    // Always the same texts together: what a killed run had of them already is drawn again and not written.
+    const std::size_t first = text - text % together, end = std::min(first + together, labelling.texts.size());
+    std::vector<DrawInput> inputs;
+    for (std::size_t i = first * seeds; i < end * seeds; ++i)
+      inputs.push_back(input_of(labelling, i / seeds, i % seeds, model.latent_shape().elements()));
+    std::vector<StepCurve> curves = curves_of(model, samplers, inputs, options);
+    for (std::size_t i = file.rows() - first * seeds; i < curves.size(); ++i) file.append(std::move(curves[i]));
+    file.sync();
+    if (progress) progress(static_cast<std::int64_t>(end));
+  }
+  return file.by_text();
+}
+
+}  // namespace dynexec

@@ -1,0 +1,28 @@
+#include "train/step_labels.hpp"
+
+#include "models/step_predictor.hpp"
+
+namespace dynexec {
+
+std::int64_t first_decline(std::span<const std::int64_t> grid, const StepCurve& curve, double decline) {
+  for (std::size_t k = 1; k < curve.successive.size(); ++k)
+    if (curve.successive[k] < curve.successive[k - 1] - decline) return grid[k];
+  return grid.back();
+}
+
+std::int64_t settled_steps(std::span<const std::int64_t> grid, const StepCurve& curve, double threshold) {
+  std::size_t k = grid.size() - 1;
+  while (k > 0 && curve.to_last[k - 1] >= threshold) --k;
+  return grid[k];
+}
+
+StepLabel label_of(std::span<const std::int64_t> grid, std::span<const StepCurve> curves, const StepLabelRule& rule) {
+  double sum = 0;
+  for (const StepCurve& curve : curves)
+    sum += static_cast<double>(rule.label == "A" ? first_decline(grid, curve, rule.decline)
+                                                 : settled_steps(grid, curve, rule.threshold));
+  const double mean = sum / static_cast<double>(curves.size());
+  return {mean, nearest_steps(grid, mean)};
+}
+
+}  // namespace dynexec

@@ -1,0 +1,36 @@
+// How many steps a text's pictures needed, from how like each other the pictures of different step counts are.
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <string>
+#include <vector>
+
+namespace dynexec {
+
+// Pictures of one text from one noise, at the counts G_0 < ... < G_{K-1} of a grid.
+struct StepCurve {
+  std::vector<double> successive;  // [K - 1]: S_k, similarity of the pictures of G_k and G_{k+1}
+  std::vector<double> to_last;     // [K]: similarity to the picture of G_{K-1}; the last is 1
+};
+
+// Label A, as StepSaver's: the count G_k where similarity first declines, k = min {k >= 1: S_k < S_{k-1} - decline};
+// the largest count where it never does.
+std::int64_t first_decline(std::span<const std::int64_t> grid, const StepCurve& curve, double decline);
+
+// Label B: the smallest count whose picture, and those of all larger counts, are so similar to the last.
+std::int64_t settled_steps(std::span<const std::int64_t> grid, const StepCurve& curve, double threshold);
+
+struct StepLabelRule {
+  std::string label = "B";  // or A
+  double decline = 0.005, threshold = 0.9;
+};
+
+// The mean over the noises of one text, and the grid's value that is nearest to it.
+struct StepLabel {
+  double mean = 0;
+  std::int64_t steps = 0;
+};
+StepLabel label_of(std::span<const std::int64_t> grid, std::span<const StepCurve> curves, const StepLabelRule& rule);
+
+}  // namespace dynexec
