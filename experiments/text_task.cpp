@@ -49,6 +49,8 @@ TextTasks read_reasoning_tasks(const Node& task, std::int64_t calibration_sample
   return tasks;
 }
 
+}  // namespace
+
 TextTasks read_prompt_tasks(const Node& task, std::int64_t calibration_samples) {
   PromptOptions options = read_prompt_options(task);
   const std::int64_t wanted = options.samples;
@@ -70,8 +72,6 @@ TextTasks read_prompt_tasks(const Node& task, std::int64_t calibration_samples) 
   tasks.provenance.push_back({.role = "task data", .path = options.file, .sha256 = sha256_file(path), .parameters = 0});
   return tasks;
 }
-
-}  // namespace
 
 TextTasks read_text_tasks(const Node& root, std::int64_t calibration_samples) {
   const Node task = root.at("task");

@@ -19,4 +19,7 @@ struct TextTasks {
 // the prompts of a file (data/text_prompts.hpp); those behind the measured ones serve for calibration.
 TextTasks read_text_tasks(const Node& root, std::int64_t calibration_samples);
 
+// Of `task`, whose kind is prompts.
+TextTasks read_prompt_tasks(const Node& task, std::int64_t calibration_samples);
+
 }  // namespace dynexec

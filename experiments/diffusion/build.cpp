@@ -4,57 +4,90 @@
 #include "base/error.hpp"
 #include "base/resource_path.hpp"
 #include "experiments/diffusion/path.hpp"
+#include "experiments/diffusion/prompts.hpp"
 #include "experiments/knobs.hpp"
 #include "experiments/splits.hpp"
 #include "kernels/thread_pool.hpp"
-#include "models/layer_norm_unet.hpp"
 #include "weights/model_folder.hpp"
 
 namespace dynexec::diffusion {
+namespace {
 
-Experiment build(const Node& root) {
-  Options options = read_options(root);
-  const ModelFolder folder = ModelFolder::open(resolve_path(options.network));
-  auto shared = std::make_shared<Shared>();
-  shared->network = load_layer_norm_unet(folder);
-  const std::int64_t train_steps = shared->network->train_steps();
-  options.reference.noise.train_steps = train_steps;
-  const Node paths = root.at("paths");
-  for (PathOptions& path : options.paths) {
-    path.sampler.noise.train_steps = train_steps;
-    // What does not fit the schedule is said at its place, before anything runs.
-    try {
-      if (path.like.empty() && path.method != Method::oracle) (void)make_sampler(path.sampler);
+// What does not fit the noise schedule is said at its place, before anything runs.
+void check_samplers(const Options& options) {
+  for (const PathOptions& path : options.paths) try {
+      (void)make_sampler(path.sampler_of(path.steps.empty() ? path.sampler.steps : path.steps.back()));
     } catch (const Error& error) {
       path.node.fail(error.message(), error.hint());
     }
+}
+
+std::shared_ptr<const Judge> read_judge(const Node& root, const ImageShape& shape,
+                                        std::vector<Provenance>& provenance) {
+  if (!root.has("judge")) return nullptr;
+  const std::string folder = root.get_string("judge");
+  auto judge = std::make_shared<Judge>(resolve_path(folder), shape);
+  provenance.push_back({.role = "judge",
+                        .path = folder,
+                        .sha256 = ModelFolder::open(resolve_path(folder)).sha256(),
+                        .parameters = judge->classifier().network().parameters()});
+  return judge;
+}
+
+void load_forecasters(Shared& shared, std::vector<Provenance>& provenance) {
+  for (const PathOptions& path : shared.paths) {
+    if (path.predictor.empty() || shared.forecasters.contains(path.predictor)) continue;
+    const auto folder = resolve_path(path.predictor);
+    shared.forecasters[path.predictor] = std::make_shared<StepForecaster>(folder);
+    provenance.push_back({.role = "step predictor",
+                          .path = path.predictor,
+                          .sha256 = ModelFolder::open(folder).sha256(),
+                          .parameters = shared.forecasters[path.predictor]->predictor().parameters()});
   }
-  const std::shared_ptr<const Sampler> reference = make_sampler(options.reference);
-  const auto draw_task = [&](std::size_t first, std::int64_t count) {
-    return std::make_shared<NoiseTask>(shared->network, reference, options.seed, first,
-                                       static_cast<std::size_t>(count));
-  };
-  // Calibration noises lie behind the measured ones.
-  const auto test = draw_task(0, options.samples);
-  shared->calibration = draw_task(static_cast<std::size_t>(options.samples), options.calibration);
-  shared->task = test;
+}
+
+}  // namespace
+
+Experiment build(const Node& root) {
+  const std::string network = root.at("model").get_string("network");
+  auto shared = std::make_shared<Shared>();
+  shared->model = load_picture_model(resolve_path(network));
+  const bool takes_text = shared->model->takes_text();
+  const Options options = read_options(root, shared->model->sampling(), takes_text);
+  check_samplers(options);
   shared->paths = options.paths;
 
   Experiment experiment;
-  const Splits splits = read_splits(root, test, shared->calibration);
+  experiment.provenance.push_back({.role = "network",
+                                   .path = network,
+                                   .sha256 = shared->model->sha256(),
+                                   .parameters = shared->model->parameters()});
+  PromptLists prompts = read_prompt_lists(root, options.samples, options.calibration, options.seed, takes_text);
+  experiment.provenance.insert(experiment.provenance.end(), prompts.provenance.begin(), prompts.provenance.end());
+  PictureTaskOptions task{.seed = options.seed, .reference = make_sampler(options.reference), .draw = options.draw};
+  task.judge = read_judge(root, shared->model->picture_shape(), experiment.provenance);
+  load_forecasters(*shared, experiment.provenance);
+
+  // Calibration noises lie behind the measured ones.
+  PictureTaskOptions behind = task;
+  behind.first_noise = prompts.test.size();
+  task.real_pictures = std::move(prompts.real_pictures);
+  const auto test = std::make_shared<PictureTask>(shared->model, std::move(prompts.test), std::move(task));
+  const auto calibration =
+      std::make_shared<PictureTask>(shared->model, std::move(prompts.calibration), std::move(behind));
+  const Splits splits = read_splits(root, test, calibration);
+  shared->pictures = test;
+  shared->measured = splits.measured;
+  shared->calibration = splits.calibration;
   experiment.task = splits.measured;
   experiment.set_threads = set_compute_threads;
-  experiment.provenance.push_back({.role = "network",
-                                   .path = options.network,
-                                   .sha256 = folder.sha256(),
-                                   .parameters = shared->network->weight_bytes() / sizeof(float)});
   experiment.probe_threads = [shared](int threads) {
     set_compute_threads(threads);
-    const auto elements = static_cast<std::size_t>(shared->network->shape().elements());
-    const std::vector<float> image(elements, 0.5f);
-    std::vector<float> output(elements);
+    const PathOptions& baseline = shared->paths.front();
+    const auto sampler = make_sampler(baseline.sampler_of(2));
+    const DrawInput input = draw_input(shared->measured->sample(0), {});
     const auto start = std::chrono::steady_clock::now();
-    shared->network->predict(image, 0, output);
+    (void)draw(*shared->model, *sampler, {&input, 1}, baseline.draw);
     return std::chrono::duration<double, std::milli>(std::chrono::steady_clock::now() - start).count();
   };
   for (const PathOptions& path : options.paths) experiment.paths.push_back(make_path(shared, path));

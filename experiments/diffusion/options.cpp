@@ -10,6 +10,8 @@ namespace dynexec::diffusion {
 namespace {
 
 constexpr std::int64_t kMostSteps = 1'000'000;
+constexpr double kUsualGuidance = 7.5;  // of Stable Diffusion
+const std::vector<std::string> kMethods{"fixed", "converged", "predicted", "length", "shuffled", "oracle"};
 
 template <class Choice>
 Choice read_choice(const Node& node, const std::string& key, Choice absent, const std::vector<std::string>& names) {
@@ -21,96 +23,145 @@ void read_sampler(const Node& node, SamplerOptions& options) {
   options.kind = read_choice(node, "sampler", options.kind, sampler_names());
   options.spacing = read_choice(node, "spacing", options.spacing, spacing_names());
   options.offset = node.get_int("offset", options.offset, 0, 1000);
-  if (options.kind != SamplerKind::ddim && options.kind != SamplerKind::euler_ancestral)
+  if (options.kind == SamplerKind::ddim || options.kind == SamplerKind::euler_ancestral)
+    options.karras = false;
+  else
     options.karras = node.get_bool("karras", options.karras);
   if (options.kind == SamplerKind::ddim) options.eta = node.get_double("eta", options.eta, 0, 1);
 }
 
 // What all paths share unless they say otherwise; the network's kind of prediction and image among it.
-SamplerOptions read_shared(const Node& model) {
-  SamplerOptions options;
-  options.offset = 0;
+SamplerOptions read_shared(const Node& model, SamplerOptions options) {
   options.prediction = read_choice(model, "prediction", options.prediction, prediction_names());
-  options.noise.betas = read_choice(model, "betas", BetaSchedule::linear, beta_schedule_names());
+  options.noise.betas = read_choice(model, "betas", options.noise.betas, beta_schedule_names());
   if (options.noise.betas != BetaSchedule::cosine) {
-    options.noise.beta_start = model.get_double("beta_start", 1e-4, 1e-9, 0.999);
-    options.noise.beta_end = model.get_double("beta_end", 0.02, 1e-9, 0.999);
+    options.noise.beta_start = model.get_double("beta_start", options.noise.beta_start, 1e-9, 0.999);
+    options.noise.beta_end = model.get_double("beta_end", options.noise.beta_end, 1e-9, 0.999);
   }
-  options.limits.clip = model.get_double("clip", 1, 0, 1e6);
+  options.limits.clip = model.get_double("clip", options.limits.clip, 0, 1e6);
   return options;
 }
 
-PathOptions read_path(const Node& node, const SamplerOptions& shared) {
-  PathOptions path{.sampler = shared, .node = node};
+void read_draw(const Node& node, Method method, bool takes_text, DrawOptions& draw) {
+  const bool converged = method == Method::converged;
+  if (converged || node.has("threshold")) {
+    draw.stop_below = node.get_double("threshold", 0.02, 0, 1e6);
+    draw.patience = node.get_int("patience", draw.patience, 1, 1000);
+  }
+  draw.cache_interval = node.get_int("cache_interval", draw.cache_interval, 1, 1000);
+  if (draw.cache_interval > 1) draw.cache_branch = node.get_int("cache_branch", draw.cache_branch, 0, 1000);
+  if (!takes_text) return;
+  draw.guidance = node.get_double("guidance", draw.guidance, 1, 1000);
+  if (draw.guidance <= 1) return;
+  draw.guidance_agreement = node.get_double("guidance_agreement", draw.guidance_agreement, -1, 2);
+  draw.guidance_from = node.get_double("guidance_from", draw.guidance_from, 0, 1);
+  draw.guidance_to = node.get_double("guidance_to", draw.guidance_to, draw.guidance_from, 1);
+}
+
+void read_counts(const Node& node, PathOptions& path) {
+  path.steps = node.get_ints("steps", {});
+  path.similarity = node.get_double("similarity", path.similarity, 0, 1);
+  if (path.steps.empty() || path.steps.front() < 1 ||
+      std::adjacent_find(path.steps.begin(), path.steps.end(), std::greater_equal<>()) != path.steps.end())
+    node.fail("needs the step counts to choose from, in ascending order", "steps: [5, 10, 20, 50]");
+}
+
+PathOptions read_path(const Node& node, const SamplerOptions& shared, const DrawOptions& draw, bool takes_text) {
+  PathOptions path{.sampler = shared, .draw = draw, .node = node};
   path.name = node.get_string("name");
-  const std::string method = node.get_choice("method", "fixed", {"fixed", "converged", "oracle"});
+  path.method = read_choice(node, "method", Method::fixed, kMethods);
   read_sampler(node, path.sampler);
-  if (method == "oracle") {
-    path.method = Method::oracle;
-    path.steps = node.get_ints("steps", {});
-    path.similarity = node.get_double("similarity", path.similarity, 0, 1);
-    if (path.steps.empty() || path.steps.front() < 1 ||
-        std::adjacent_find(path.steps.begin(), path.steps.end(), std::greater_equal<>()) != path.steps.end())
-      node.fail("needs the step counts to choose from, in ascending order", "steps: [5, 10, 20, 50]");
-    return path;
+  read_draw(node, path.method, takes_text, path.draw);
+  switch (path.method) {
+    case Method::oracle:
+      read_counts(node, path);
+      break;
+    case Method::predicted:
+    case Method::length:
+    case Method::shuffled:
+      if (!takes_text) node.at("method").fail("reads texts, and the model takes none", "use a text-to-image model");
+      path.predictor = node.get_string("predictor");
+      break;
+    default:
+      if (path.method == Method::fixed && node.has("like"))
+        path.like = node.get_string("like");
+      else
+        path.sampler.steps = node.get_int("steps", path.sampler.steps, 1, kMostSteps);
   }
-  if (method == "converged") {
-    path.method = Method::converged;
-    path.threshold = node.get_double("threshold", 0.02, 0, 1e6);
-    path.patience = node.get_int("patience", path.patience, 1, 1000);
-  } else if (node.has("like")) {
-    path.like = node.get_string("like");
-    return path;
-  }
-  path.sampler.steps = node.get_int("steps", path.sampler.steps, 1, kMostSteps);
   return path;
+}
+
+void check_paths(const Node& paths, const std::vector<PathOptions>& read) {
+  std::set<std::string> names;
+  for (const PathOptions& path : read)
+    if (!names.insert(path.name).second)
+      path.node.at("name").fail("is used twice", "give every path a name of its own");
+  if (read.empty() || read.front().method != Method::fixed || !read.front().like.empty())
+    paths.fail("must begin with the baseline, method fixed",
+               "make {name: full, method: fixed, steps: 50} the first path");
+  for (const PathOptions& path : read) {
+    if (path.like.empty()) continue;
+    const bool found = std::any_of(read.begin(), read.end(), [&](const PathOptions& other) {
+      return other.name == path.like && other.like.empty() && other.method != Method::shuffled;
+    });
+    if (!found)
+      path.node.at("like").fail("names no path of this config that decides for itself",
+                                "name a converged, predicted, length or oracle path");
+  }
 }
 
 }  // namespace
 
 const char* method_name(Method method) {
-  return method == Method::fixed ? "fixed" : method == Method::converged ? "converged" : "oracle";
+  return kMethods[static_cast<std::size_t>(method)].c_str();
+}
+
+SamplerOptions PathOptions::sampler_of(std::int64_t steps_wanted) const {
+  SamplerOptions options = sampler;
+  options.steps = steps_wanted;
+  return options;
 }
 
 std::string PathOptions::describe() const {
-  const std::string sampler_name = sampler_names()[static_cast<std::size_t>(sampler.kind)];
+  std::string text = sampler_names()[static_cast<std::size_t>(sampler.kind)];
+  if (sampler.karras) text += " karras";
   if (method == Method::oracle)
-    return fmt::format("{}, fewest of {} steps with similarity {:g}", sampler_name, fmt::join(steps, ", "), similarity);
-  if (!like.empty()) return fmt::format("{}, as many evaluations as {}", sampler_name, like);
-  std::string text = fmt::format("{}, {} steps", sampler_name, sampler.steps);
-  if (method == Method::converged) text += fmt::format(", until the image moves <{:g} {} times", threshold, patience);
+    text += fmt::format(", fewest of {} steps with similarity {:g}", fmt::join(steps, ", "), similarity);
+  else if (!predictor.empty())
+    text +=
+        fmt::format(", {} by {}", method == Method::shuffled ? "shuffled forecasts" : method_name(method), predictor);
+  else if (!like.empty())
+    text += fmt::format(", as much work as {}", like);
+  else
+    text += fmt::format(", {} steps", sampler.steps);
+  if (draw.guidance > 1) text += fmt::format(", guidance {:g}", draw.guidance);
+  if (draw.stop_below > 0)
+    text += fmt::format(", until the image moves <{:g} {} times", draw.stop_below, draw.patience);
+  if (draw.cache_interval > 1)
+    text += fmt::format(", 1 of {} evaluations whole (branch {})", draw.cache_interval, draw.cache_branch);
+  if (draw.guidance_agreement < 1) text += fmt::format(", guided until {:g} agree", draw.guidance_agreement);
+  if (draw.guidance_from > 0 || draw.guidance_to < 1)
+    text += fmt::format(", guided from {:g} to {:g} of the way", draw.guidance_from, draw.guidance_to);
   return text;
 }
 
-Options read_options(const Node& root) {
+Options read_options(const Node& root, const SamplerOptions& own, bool takes_text) {
   Options options;
   const Node model = root.at("model"), task = root.at("task"), reference = root.section("reference");
-  options.network = model.get_string("network");
-  task.get_choice("kind", "from_noise", {"from_noise"});
   options.samples = task.get_int("samples", options.samples, 1, 1'000'000);
   options.seed = static_cast<std::uint64_t>(task.get_int("seed", 1, 0, 1LL << 53));
   options.calibration = root.section("calibration").get_int("samples", options.calibration, 1, 1'000'000);
-  const SamplerOptions shared = read_shared(model);
+  const SamplerOptions shared = read_shared(model, own);
+  if (takes_text) {
+    options.draw.guidance = model.get_double("guidance", kUsualGuidance, 1, 1000);
+    options.draw.negative = model.get_string("negative", "");
+  }
   options.reference = shared;
   read_sampler(reference, options.reference);
   options.reference.steps = reference.get_int("steps", 100, 1, kMostSteps);
-  std::set<std::string> names;
   const Node paths = root.at("paths");
-  for (const Node& node : paths.items()) {
-    options.paths.push_back(read_path(node, shared));
-    if (!names.insert(options.paths.back().name).second)
-      node.at("name").fail("is used twice", "give every path a name of its own");
-  }
-  if (options.paths.empty() || options.paths.front().method != Method::fixed || !options.paths.front().like.empty())
-    paths.fail("must begin with the baseline, method fixed",
-               "make {name: full, method: fixed, steps: 100} the first path");
-  for (const PathOptions& path : options.paths) {
-    if (path.like.empty()) continue;
-    const bool found = std::any_of(options.paths.begin(), options.paths.end(), [&](const PathOptions& other) {
-      return other.name == path.like && other.method == Method::converged;
-    });
-    if (!found) path.node.at("like").fail("names no converged path of this config", "name one of them");
-  }
+  for (const Node& node : paths.items()) options.paths.push_back(read_path(node, shared, options.draw, takes_text));
+  check_paths(paths, options.paths);
   return options;
 }
 

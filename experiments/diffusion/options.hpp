@@ -7,35 +7,40 @@
 
 #include "config/node.hpp"
 #include "diffusion/sampler.hpp"
+#include "pictures/draw.hpp"
 
 namespace dynexec::diffusion {
 
-enum class Method { fixed, converged, oracle };
+// Who decides how many steps a picture gets. predicted: a network that reads the text (StepSaver, Yu and Barad 2024);
+// length: the number of words; shuffled: the network's forecasts, each for another picture; oracle: hindsight.
+enum class Method { fixed, converged, predicted, length, shuffled, oracle };
 const char* method_name(Method method);
 
 struct PathOptions {
   std::string name;
   Method method = Method::fixed;
   SamplerOptions sampler;
-  std::string like;                 // fixed: as many evaluations as this path's mean on the calibration images
-  double threshold = 0;             // converged: root mean square change of the clean image, in its units
-  std::int64_t patience = 2;        // converged: evaluations in a row below the threshold
+  DrawOptions draw;                 // guidance, and ways to make steps cheaper or to stop early, of any method
+  std::string like;                 // fixed: as much work as this path's mean on the calibration samples
+  std::string predictor;            // predicted, length, shuffled: model folder
   std::vector<std::int64_t> steps;  // oracle: the counts that it chooses from
   double similarity = 0.9;          // oracle: what is similar enough to the reference
   Node node;
 
+  SamplerOptions sampler_of(std::int64_t steps_wanted) const;
   std::string describe() const;
 };
 
 struct Options {
-  std::string network;  // model folder
   std::int64_t samples = 64, calibration = 32;
   std::uint64_t seed = 1;
-  SamplerOptions reference;        // makes the images that others are compared with
+  SamplerOptions reference;        // makes the pictures that others are compared with
+  DrawOptions draw;                // of the model: guidance
   std::vector<PathOptions> paths;  // [0] is the fixed baseline
 };
 
-// Error(config) with place and remedy. The noise schedule is the network's and is set by the builder.
-Options read_options(const Node& root);
+// `own`: what the model says of its noise and predictions, which the config may set otherwise; `takes_text` decides the
+// guidance by default. Error(config) with place and remedy.
+Options read_options(const Node& root, const SamplerOptions& own, bool takes_text);
 
 }  // namespace dynexec::diffusion

@@ -6,21 +6,16 @@
 #include <cmath>
 #include <map>
 
-#include "base/error.hpp"
 #include "base/interrupt.hpp"
+#include "experiments/diffusion/step_rule.hpp"
 
 namespace dynexec::diffusion {
 namespace {
 
-Stop stop_of(const PathOptions& options) {
-  return options.method == Method::converged ? Stop{.threshold = options.threshold, .patience = options.patience}
-                                             : Stop{};
-}
-
 class SamplingPath : public Path {
  public:
   SamplingPath(std::shared_ptr<const Shared> shared, PathOptions options)
-      : shared_(std::move(shared)), options_(std::move(options)) {
+      : shared_(std::move(shared)), options_(std::move(options)), rule_(make_step_rule(shared_, options_)) {
     info_.name = options_.name;
     info_.method = method_name(options_.method);
     info_.setting = options_.describe();
@@ -29,37 +24,27 @@ class SamplingPath : public Path {
   const PathInfo& info() const override { return info_; }
 
   void prepare() override {
-    if (!options_.like.empty()) {
-      const auto other = std::find_if(shared_->paths.begin(), shared_->paths.end(),
-                                      [&](const PathOptions& o) { return o.name == options_.like; });
-      options_.sampler.steps = steps_for(shared_->mean_evaluations(*other));
-    }
-    samplers_.clear();
-    if (options_.method == Method::oracle) {
-      for (const std::int64_t steps : options_.steps) samplers_[steps] = sampler_of(steps);
-      look_back();
-    } else {
-      samplers_[options_.sampler.steps] = sampler_of(options_.sampler.steps);
-    }
+    rule_->prepare();
+    for (std::size_t i = 0; i < shared_->measured->size(); ++i)
+      (void)sampler(rule_->forecast(shared_->measured->sample(i)).steps);
   }
 
+  // Samples of a batch that get the same number of steps are drawn together.
   std::vector<Outcome> run(std::span<const Sample> samples, std::span<const Streams> streams,
                            const RunRequest& request) override {
-    std::vector<Outcome> outcomes;
+    std::vector<Outcome> outcomes(samples.size());
+    std::vector<Forecast> forecasts;
+    std::map<std::int64_t, std::vector<std::size_t>> buckets;
     for (std::size_t i = 0; i < samples.size(); ++i) {
-      const bool oracle = options_.method == Method::oracle;
-      const Sampler& sampler = *samplers_.at(oracle ? fewest_.at(samples[i].index) : options_.sampler.steps);
-      const auto& noise = std::any_cast<const NoiseInput&>(samples[i].input).noise;
-      Drawing drawing = draw(*shared_->network, sampler, noise, streams[i], stop_of(options_));
-      Outcome outcome;
-      const auto evaluations = static_cast<double>(drawing.evaluations);
-      outcome.cost.tokens = 1;
-      outcome.cost.target_passes = drawing.evaluations;
-      outcome.cost.macs = shared_->network->macs() * evaluations;
-      outcome.cost.weight_bytes = shared_->network->weight_bytes() * evaluations;
-      if (request.trace) outcome.trace.push_back(fmt::format(R"({{"evaluations":{}}})", drawing.evaluations));
-      outcome.output = ImageOutput{.pixels = std::move(drawing.pixels)};
-      outcomes.push_back(std::move(outcome));
+      forecasts.push_back(rule_->forecast(samples[i]));
+      buckets[forecasts.back().steps].push_back(i);
+    }
+    for (const auto& [steps, members] : buckets) {
+      std::vector<DrawInput> inputs;
+      for (const std::size_t i : members) inputs.push_back(draw_input(samples[i], streams[i]));
+      std::vector<Drawing> drawings = draw(*shared_->model, sampler(steps), inputs, options_.draw);
+      for (std::size_t k = 0; k < members.size(); ++k)
+        outcomes[members[k]] = outcome_of(std::move(drawings[k]), forecasts[members[k]], request);
     }
     return outcomes;
   }
@@ -67,52 +52,45 @@ class SamplingPath : public Path {
   std::optional<Mismatch> compare(const Outcome&, const Outcome&) const override { return std::nullopt; }
 
  private:
-  std::unique_ptr<Sampler> sampler_of(std::int64_t steps) const {
-    SamplerOptions options = options_.sampler;
-    options.steps = steps;
-    return make_sampler(options);
+  const Sampler& sampler(std::int64_t steps) {
+    auto& known = samplers_[steps];
+    if (!known) known = make_sampler(options_.sampler_of(steps));
+    return *known;
   }
 
-  // Steps with about so many evaluations.
-  std::int64_t steps_for(double evaluations) const {
-    const bool twice = options_.sampler.kind == SamplerKind::heun || options_.sampler.kind == SamplerKind::dpm2;
-    return std::max<std::int64_t>(1, std::llround(twice ? (evaluations + 1) / 2 : evaluations));
-  }
-
-  // The fewest steps whose picture is like the reference, for every sample.
-  void look_back() {
-    for (std::size_t i = 0; i < shared_->task->size(); ++i) {
-      throw_if_interrupted();
-      const Sample sample = shared_->task->sample(i);
-      const auto& noise = std::any_cast<const NoiseInput&>(sample.input).noise;
-      const std::vector<float>& wanted = shared_->task->reference(sample);
-      fewest_[i] = options_.steps.back();
-      for (const auto& [steps, sampler] : samplers_) {
-        const Drawing drawing = draw(*shared_->network, *sampler, noise, {0, i, 0});
-        if (similarity(shared_->network->shape(), drawing.pixels, wanted) < options_.similarity) continue;
-        fewest_[i] = steps;
-        break;
-      }
-    }
+  static Outcome outcome_of(Drawing drawing, const Forecast& forecast, const RunRequest& request) {
+    Outcome outcome;
+    outcome.cost.tokens = 1;
+    outcome.cost.macs = drawing.cost.macs + forecast.macs;
+    outcome.cost.weight_bytes = drawing.cost.weight_bytes + forecast.weight_bytes;
+    outcome.sampling = {.steps = drawing.steps, .evaluations = drawing.cost.evaluations, .reused = drawing.cost.reused};
+    if (request.trace)
+      outcome.trace.push_back(fmt::format(R"({{"planned":{},"steps":{},"evaluations":{},"reused":{}}})", forecast.steps,
+                                          drawing.steps, drawing.cost.evaluations, drawing.cost.reused));
+    outcome.output = PictureOutput{.pixels = std::move(drawing.pixels)};
+    return outcome;
   }
 
   std::shared_ptr<const Shared> shared_;
   PathOptions options_;
+  std::unique_ptr<StepRule> rule_;
   PathInfo info_;
   std::map<std::int64_t, std::unique_ptr<Sampler>> samplers_;  // by steps
-  std::map<std::size_t, std::int64_t> fewest_;                 // by sample
 };
 
 }  // namespace
 
-double Shared::mean_evaluations(const PathOptions& path) const {
-  const auto sampler = make_sampler(path.sampler);
+double Shared::mean_macs(const PathOptions& path) const {
+  const auto self = std::make_shared<Shared>(*this);
+  self->measured = calibration;
+  const auto other = make_path(self, path);
+  other->prepare();
   double sum = 0;
   for (std::size_t i = 0; i < calibration->size(); ++i) {
     throw_if_interrupted();
     const Sample sample = calibration->sample(i);
-    const auto& noise = std::any_cast<const NoiseInput&>(sample.input).noise;
-    sum += static_cast<double>(draw(*network, *sampler, noise, {0, i, 0}, stop_of(path)).evaluations);
+    const Streams streams{0, i, 0};
+    sum += other->run({&sample, 1}, {&streams, 1}, {}).front().cost.macs;
   }
   return sum / static_cast<double>(calibration->size());
 }

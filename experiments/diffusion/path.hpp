@@ -1,21 +1,25 @@
 // The paths of a diffusion experiment.
 #pragma once
 
+#include <map>
 #include <memory>
+#include <string>
 
-#include "experiments/diffusion/noise_task.hpp"
 #include "experiments/diffusion/options.hpp"
+#include "experiments/diffusion/picture_task.hpp"
+#include "experiments/diffusion/step_forecaster.hpp"
 
 namespace dynexec::diffusion {
 
 struct Shared {
-  std::shared_ptr<NoiseNetwork> network;
-  std::shared_ptr<const NoiseTask> calibration;
-  std::shared_ptr<const NoiseTask> task;  // for the oracle
+  std::shared_ptr<const PictureModel> model;
+  std::shared_ptr<const PictureTask> pictures;  // compares; its samples need not be the measured ones
+  std::shared_ptr<const Task> measured, calibration;
   std::vector<PathOptions> paths;
+  std::map<std::string, std::shared_ptr<StepForecaster>> forecasters;  // by folder
 
-  // Mean evaluations of a path on the calibration noises.
-  double mean_evaluations(const PathOptions& path) const;
+  // Mean multiply-accumulates of a path on the calibration samples.
+  double mean_macs(const PathOptions& path) const;
 };
 
 std::unique_ptr<Path> make_path(std::shared_ptr<const Shared> shared, PathOptions options);

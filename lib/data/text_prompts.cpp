@@ -1,6 +1,7 @@
 #include "data/text_prompts.hpp"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <algorithm>
 #include <limits>
@@ -107,6 +108,44 @@ std::vector<PromptRecord> read_fields(const Source& source) {
   return records;
 }
 
+std::vector<std::string_view> split_tabs(std::string_view line) {
+  std::vector<std::string_view> cells;
+  for (std::size_t begin = 0;;) {
+    const std::size_t end = line.find('\t', begin);
+    cells.push_back(trimmed(line.substr(begin, end == std::string_view::npos ? end : end - begin)));
+    if (end == std::string_view::npos) return cells;
+    begin = end + 1;
+  }
+}
+
+std::vector<PromptRecord> read_columns(const Source& source) {
+  const PromptOptions& options = source.options;
+  const auto lines = split_text_lines(source.text);
+  const std::vector<std::string_view> names =
+      lines.empty() ? std::vector<std::string_view>() : split_tabs(lines.front());
+  // Column of a field; none for a field that is not wanted.
+  const auto column_of = [&](const std::string& field) {
+    const auto found = std::find(names.begin(), names.end(), field);
+    if (!field.empty() && found == names.end())
+      throw Error(ErrorKind::data, "the file has no column '" + field + "'", source.name + ":1",
+                  fmt::format("its columns are {}", fmt::join(names, ", ")));
+    return static_cast<std::size_t>(found - names.begin());
+  };
+  const std::size_t id = column_of(options.id_field), group = column_of(options.group_field),
+                    prompt = column_of(options.prompt_field), reference = column_of(options.reference_field);
+  std::vector<PromptRecord> records;
+  for (std::size_t i = 1; i < lines.size(); ++i) {
+    if (trimmed(lines[i]).empty()) continue;
+    const std::vector<std::string_view> cells = split_tabs(lines[i]);
+    if (cells.size() > names.size())
+      throw Error(ErrorKind::data, fmt::format("{} columns, but the first line names {}", cells.size(), names.size()),
+                  fmt::format("{}:{}", source.name, i + 1), "take the surplus tabs out of the line");
+    const auto cell = [&](std::size_t column) { return std::string(column < cells.size() ? cells[column] : ""); };
+    records.push_back({cell(id), cell(group), cell(prompt), cell(reference)});
+  }
+  return records;
+}
+
 // Decides by the content: JSON strings are stories, known records questions, other objects fields, the rest lines.
 std::string guess_format(const Source& source) {
   const std::string_view text = trimmed(source.text);
@@ -126,7 +165,7 @@ void check(const PromptOptions& options) {
   if (std::find(formats.begin(), formats.end(), options.format) == formats.end()) {
     const std::string near = nearest_name(options.format, formats);
     fail("unknown prompt format '" + options.format + "'", "format",
-         near.empty() ? "choose among auto, lines, jsonl, questions, stories" : "did you mean '" + near + "'?");
+         near.empty() ? "choose among auto, lines, jsonl, tsv, questions, stories" : "did you mean '" + near + "'?");
   }
   if (!options.prompt_template.empty() && options.prompt_template.find(kSlot) == std::string::npos) {
     fail("the prompt template has no {prompt}", "template", "write {prompt} where the question goes");
@@ -140,7 +179,7 @@ void check(const PromptOptions& options) {
 }  // namespace
 
 const std::vector<std::string>& prompt_formats() {
-  static const std::vector<std::string> formats{"auto", "lines", "jsonl", "questions", "stories"};
+  static const std::vector<std::string> formats{"auto", "lines", "jsonl", "tsv", "questions", "stories"};
   return formats;
 }
 
@@ -157,6 +196,7 @@ std::vector<PromptRecord> read_prompts(const PromptOptions& options) {
   std::vector<PromptRecord> records = format == "lines"       ? read_lines(source)
                                       : format == "stories"   ? read_stories(source)
                                       : format == "questions" ? read_questions(source)
+                                      : format == "tsv"       ? read_columns(source)
                                                               : read_fields(source);
   const std::string stem = path.stem().string();
   std::size_t number = 0;

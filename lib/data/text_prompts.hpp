@@ -12,10 +12,12 @@ namespace dynexec {
 struct PromptOptions {
   std::string file;  // plain or gzip; "${DYNEXEC_DATA}/text/gsm8k_test.jsonl"
   // "auto" decides by the content. lines: one prompt a line. jsonl: one object a line (or one array of objects), with
-  // the fields below. questions: a known question set (see prompt_formats). stories: a JSON array of texts, or texts
-  // between "<|endoftext|>" lines, of which the opening words are the prompt.
+  // the fields below. tsv: tab-separated without quotes, the first line names the columns, of which the fields below
+  // are some. questions: a known question set (see prompt_formats). stories: a JSON array of texts, or texts between
+  // "<|endoftext|>" lines, of which the opening words are the prompt.
   std::string format = "auto";
-  std::string prompt_field = "prompt", reference_field, group_field, id_field;  // jsonl; "a.b.0" goes deeper
+  std::string prompt_field = "prompt", reference_field, group_field,
+              id_field;             // jsonl, where "a.b.0" goes deeper, and tsv
   std::string prompt_template;      // "{prompt}" stands for the question; "": the format's own
   std::int64_t opening_words = 12;  // stories
   std::int64_t max_characters = 0;  // longer prompts are left out; 0: none is
@@ -27,7 +29,7 @@ struct PromptRecord {
   std::string id, group, prompt, reference;  // reference "": none
 };
 
-// lines, jsonl, questions, stories, auto
+// auto and the others, as above
 const std::vector<std::string>& prompt_formats();
 
 // In the file's order, before first and samples are applied. Error(data) with file and line or position for anything

@@ -18,6 +18,10 @@ class Slice : public Task {
   }
   std::string quality_metric() const override { return task_->quality_metric(); }
   bool higher_is_better() const override { return task_->higher_is_better(); }
+  std::vector<float> features(const Sample& sample, const Outcome& outcome) const override {
+    return task_->features(sample, outcome);
+  }
+  std::vector<float> reference_features() const override { return task_->reference_features(); }
 
  private:
   std::shared_ptr<const Task> task_;

@@ -65,7 +65,7 @@ def test_steps_are_counted_and_pictures_compared(folder):
     check(summary["full"]["quality_metric"] == "ssim" and float(summary["full"]["quality"]) == 1, "the reference differs from itself")
     one = float(summary["full"]["macs_mean"]) / 20
     check(float(summary["few"]["macs_mean"]) == 4 * one, "multiply-accumulates do not follow the steps")
-    passes = {row["target_passes"] for row in rows(done / "samples.csv") if row["path"] == "same"}
+    passes = {row["evaluations"] for row in rows(done / "samples.csv") if row["path"] == "same"}
     mean = float(summary["still"]["macs_mean"]) / one
     check(len(passes) == 1 and abs(int(passes.pop()) - mean) <= 3, f"the control does not take {mean:.1f} steps")
     check(float(summary["oracle"]["quality"]) >= 0.5, "the oracle's pictures are not like the reference")
@@ -81,7 +81,7 @@ def test_what_does_not_fit_is_refused(folder):
     refused(2, "did you mean `euler`?", paths=[{"name": "a", "sampler": "eular"}])
     refused(2, "steps", paths=[{"name": "a", "steps": 41}])
     refused(2, "karras", paths=[{"name": "a", "steps": 5, "karras": True}])
-    refused(2, "names no converged path", paths=[{"name": "a"}, {"name": "b", "like": "a"}])
+    refused(2, "names no path of this config", paths=[{"name": "a"}, {"name": "b", "like": "c"}])
     config = experiment(folder, paths=[{"name": "full", "steps": 5}])
     network(folder, base_channels=3)
     bench(config, folder / "out", "--quiet").exits(1).one_error().says("network.")

@@ -5,6 +5,7 @@
 
 #include "base/error.hpp"
 #include "experiments/diffusion/path.hpp"
+#include "experiments/diffusion/prompts.hpp"
 #include "experiments/registry.hpp"
 
 using namespace dynexec;
@@ -14,48 +15,94 @@ using doctest::Approx;
 namespace {
 
 constexpr std::int64_t kSide = 12;
+constexpr double kMacs = 7, kReusedMacs = 2, kDecodeMacs = 3;
 
-// Knows what all its images look like: a ramp whose direction the start noise decides, so that nothing but the number
-// of steps changes a picture.
-class Ramp : public NoiseNetwork {
+NoiseOptions noise_options() {
+  return {.betas = BetaSchedule::linear, .beta_start = 1e-4, .beta_end = 0.02, .train_steps = 200};
+}
+
+// Knows what all its pictures look like: a ramp, so that nothing but the number of steps changes a picture.
+class Ramp : public PictureModel {
  public:
-  explicit Ramp(const NoiseOptions& options) : schedule_(options) {}
-  ImageShape shape() const override { return {1, kSide, kSide}; }
-  std::int64_t train_steps() const override { return schedule_.train_steps(); }
-  double macs() const override { return 7; }
-  double weight_bytes() const override { return 4; }
-  void predict(std::span<const float> image, double timestep, std::span<float> output) override {
-    ++calls;
-    const double left = schedule_.alpha_bar(static_cast<std::int64_t>(timestep));
-    for (std::size_t i = 0; i < image.size(); ++i) {
+  ImageShape latent_shape() const override { return {1, kSide, kSide}; }
+  ImageShape picture_shape() const override { return latent_shape(); }
+  bool takes_text() const override { return true; }
+  double parameters() const override { return 1; }
+  std::string sha256() const override { return "ramp"; }
+  SamplerOptions sampling() const override { return {}; }
+  std::unique_ptr<Denoising> begin(const PictureRequest& request) const override;
+  std::vector<float> decode(std::span<const float> latents, PictureCost& cost) const override {
+    cost.macs += kDecodeMacs;
+    return {latents.begin(), latents.end()};
+  }
+
+  NoiseSchedule schedule{noise_options()};
+  mutable std::vector<std::size_t> rows;  // of every begin
+  bool broken = false;
+};
+
+class RampDenoising : public Denoising {
+ public:
+  RampDenoising(const Ramp& ramp, PictureRequest request)
+      : ramp_(ramp), request_(std::move(request)), rows_(request_.rows) {}
+  std::size_t rows() const override { return rows_; }
+  void evaluate(std::size_t evaluation, std::span<const float> input, const EvaluationMode& mode,
+                std::span<float> output) override {
+    const std::int64_t times = mode.guided && request_.guidance > 1 ? 2 : 1;
+    cost_ += {.macs = static_cast<double>(times) * (mode.reuse ? kReusedMacs : kMacs),
+              .weight_bytes = 4,
+              .evaluations = times,
+              .reused = mode.reuse ? times : 0};
+    const double left = ramp_.schedule.alpha_bar(static_cast<std::int64_t>(request_.timesteps[evaluation]));
+    for (std::size_t i = 0; i < input.size(); ++i) {
       const double clean = static_cast<double>(i % kSide) / kSide - 0.5;
-      output[i] = static_cast<float>((static_cast<double>(image[i]) - std::sqrt(left) * clean) / std::sqrt(1 - left));
-      if (broken) output[i] = std::numeric_limits<float>::infinity();
+      output[i] = static_cast<float>((static_cast<double>(input[i]) - std::sqrt(left) * clean) / std::sqrt(1 - left));
+      if (ramp_.broken) output[i] = std::numeric_limits<float>::infinity();
     }
   }
-  int calls = 0;
-  bool broken = false;
+  const std::vector<double>& agreement() const override { return none_; }
+  void end_guidance(std::span<const std::size_t>) override {}
+  void keep_rows(std::span<const std::size_t> rows) override { rows_ = rows.size(); }
+  PictureCost cost(std::size_t) const override { return cost_; }
 
  private:
-  NoiseSchedule schedule_;
+  const Ramp& ramp_;
+  PictureRequest request_;
+  std::size_t rows_;
+  std::vector<double> none_;
+  PictureCost cost_;
 };
+
+std::unique_ptr<Denoising> Ramp::begin(const PictureRequest& request) const {
+  rows.push_back(request.rows);
+  return std::make_unique<RampDenoising>(*this, request);
+}
 
 SamplerOptions sampler(std::int64_t steps) {
   SamplerOptions options;
   options.steps = steps;
   options.offset = 0;
-  options.noise = {.betas = BetaSchedule::linear, .beta_start = 1e-4, .beta_end = 0.02, .train_steps = 200};
+  options.noise = noise_options();
   options.limits.clip = 1;
   return options;
 }
 
+std::shared_ptr<const PictureTask> task_of(const std::shared_ptr<const PictureModel>& model, const std::string& name,
+                                           std::size_t count, std::size_t first) {
+  std::vector<PicturePrompt> prompts;
+  for (std::size_t i = 0; i < count; ++i)
+    prompts.push_back({.id = name + std::to_string(i), .text = std::string(i, 'x') + " words"});
+  return std::make_shared<PictureTask>(
+      model, prompts, PictureTaskOptions{.first_noise = first, .reference = make_sampler(sampler(50))});
+}
+
 struct Fixture {
   Fixture() {
-    network = std::make_shared<Ramp>(sampler(1).noise);
-    const std::shared_ptr<const Sampler> reference = make_sampler(sampler(50));
-    shared->network = network;
-    shared->task = std::make_shared<NoiseTask>(network, reference, 1, 0, 3);
-    shared->calibration = std::make_shared<NoiseTask>(network, reference, 1, 3, 2);
+    shared->model = model;
+    const auto test = task_of(model, "test-", 3, 0);
+    shared->pictures = test;
+    shared->measured = test;
+    shared->calibration = task_of(model, "calibration-", 2, 3);
   }
 
   PathOptions options(Method method, std::int64_t steps) const {
@@ -68,15 +115,15 @@ struct Fixture {
   Outcome run(const PathOptions& options, std::size_t index = 0) const {
     const auto path = make_path(shared, options);
     path->prepare();
-    const std::vector<Sample> samples{shared->task->sample(index)};
+    const std::vector<Sample> samples{shared->measured->sample(index)};
     const std::vector<Streams> streams{{1, index, 0}};
     return path->run(samples, streams, {}).front();
   }
   double ssim(const Outcome& outcome, std::size_t index = 0) const {
-    return shared->task->score(shared->task->sample(index), outcome).front().value;
+    return shared->pictures->score(shared->measured->sample(index), outcome).front().value;
   }
 
-  std::shared_ptr<Ramp> network;
+  std::shared_ptr<Ramp> model = std::make_shared<Ramp>();
   std::shared_ptr<Shared> shared = std::make_shared<Shared>();
 };
 
@@ -85,36 +132,57 @@ struct Fixture {
 TEST_CASE("a fixed path asks the network once a step and counts it") {
   const Fixture f;
   const Outcome outcome = f.run(f.options(Method::fixed, 50));
-  CHECK(outcome.cost.target_passes == 50);
-  CHECK(outcome.cost.macs == 350);
+  CHECK(outcome.sampling.evaluations == 50);
+  CHECK(outcome.sampling.steps == 50);
+  CHECK(outcome.sampling.reused == 0);
+  CHECK(outcome.cost.macs == 50 * kMacs + kDecodeMacs);
   CHECK(outcome.cost.weight_bytes == 200);
   CHECK(f.ssim(outcome) == Approx(1));  // as many steps as the reference
   CHECK(f.ssim(f.run(f.options(Method::fixed, 2))) < 0.999);
   PathOptions heun = f.options(Method::fixed, 10);
   heun.sampler.kind = SamplerKind::heun;
-  CHECK(f.run(heun).cost.target_passes == 19);
+  CHECK(f.run(heun).sampling.evaluations == 19);
+  CHECK(f.run(heun).sampling.steps == 10);
 }
 
-TEST_CASE("a picture that has stopped moving is done, and a fixed control may take as many steps") {
+TEST_CASE("economies are counted as they run: guidance in a part of the way, deep features reused") {
+  const Fixture f;
+  PathOptions path = f.options(Method::fixed, 10);
+  path.draw.guidance = 3;
+  CHECK(f.run(path).sampling.evaluations == 20);
+  path.draw.guidance_to = 0.5;
+  CHECK(f.run(path).sampling.evaluations == 15);
+  path.draw.cache_interval = 5;
+  const Outcome outcome = f.run(path);
+  CHECK(outcome.sampling.evaluations == 15);
+  CHECK(outcome.sampling.reused == 12);
+  CHECK(outcome.cost.macs == 3 * kMacs + 12 * kReusedMacs + kDecodeMacs);
+}
+
+TEST_CASE("a picture that has stopped moving is done, and a fixed control may work as much") {
   const Fixture f;
   PathOptions converged = f.options(Method::converged, 50);
-  converged.threshold = 1e-3;
-  converged.patience = 3;
+  converged.draw.stop_below = 1e-3;
+  converged.draw.patience = 3;
   const Outcome outcome = f.run(converged);
   // The clean image is right at once: the first evaluation has nothing to compare with, three more do not move.
-  CHECK(outcome.cost.target_passes == 4);
-  const auto& pixels = std::any_cast<const ImageOutput&>(outcome.output).pixels;
+  CHECK(outcome.sampling.evaluations == 4);
+  const auto& pixels = std::any_cast<const PictureOutput&>(outcome.output).pixels;
   CHECK(pixels[0] == Approx(-0.5).epsilon(1e-3));
-  converged.threshold = 0;
-  CHECK(f.run(converged).cost.target_passes == 50);
+  converged.draw.stop_below = 0;
+  CHECK(f.run(converged).sampling.evaluations == 50);
 
-  converged.threshold = 1e-3;
+  converged.draw.stop_below = 1e-3;
   f.shared->paths = {converged};
   PathOptions same = f.options(Method::fixed, 50);
   same.like = converged.name;
-  CHECK(f.run(same).cost.target_passes == 4);
+  CHECK(f.run(same).sampling.evaluations == 4);
   same.sampler.kind = SamplerKind::heun;
-  CHECK(f.run(same).cost.target_passes == 5);  // three steps of two, the last of one
+  CHECK(f.run(same).sampling.evaluations == 5);  // three steps of two, the last of one
+  // A control with cheaper steps gets more of them.
+  same.sampler.kind = SamplerKind::ddim;
+  same.draw.cache_interval = 100;
+  CHECK(f.run(same).sampling.evaluations == 12);  // 7 + 11 * 2 >= 28
 }
 
 TEST_CASE("the oracle takes the fewest steps whose picture is like the reference") {
@@ -127,19 +195,40 @@ TEST_CASE("the oracle takes the fewest steps whose picture is like the reference
     std::int64_t fewest = 50;
     for (const std::int64_t steps : {50, 5, 2})
       if (f.ssim(f.run(f.options(Method::fixed, steps), 1), 1) >= wanted) fewest = steps;
-    CHECK(outcome.cost.target_passes == fewest);
+    CHECK(outcome.sampling.steps == fewest);
+  }
+}
+
+TEST_CASE("pictures of a batch that get as many steps are drawn together, and come back in order") {
+  const Fixture f;
+  const auto path = make_path(f.shared, f.options(Method::fixed, 5));
+  path->prepare();
+  std::vector<Sample> samples;
+  std::vector<Streams> streams;
+  for (std::size_t i = 0; i < 3; ++i) {
+    samples.push_back(f.shared->measured->sample(i));
+    streams.push_back({1, i, 0});
+  }
+  f.model->rows.clear();
+  const std::vector<Outcome> outcomes = path->run(samples, streams, {});
+  CHECK(f.model->rows == std::vector<std::size_t>{3});
+  for (std::size_t i = 0; i < 3; ++i) {
+    const auto pixels = [](const Outcome& outcome) {
+      return std::any_cast<const PictureOutput&>(outcome.output).pixels;
+    };
+    CHECK(pixels(outcomes[i]) == pixels(f.run(f.options(Method::fixed, 5), i)));
   }
 }
 
 TEST_CASE("noises are the seed's own, and what is not finite is said where it appears") {
   const Fixture f;
   const auto noise = [](const Task& task, std::size_t i) {
-    return std::any_cast<const NoiseInput&>(task.sample(i).input).noise;
+    return std::any_cast<const PictureInput&>(task.sample(i).input).noise;
   };
-  CHECK(noise(*f.shared->task, 0) == noise(*f.shared->task, 0));
-  CHECK(noise(*f.shared->task, 0) != noise(*f.shared->task, 1));
-  CHECK(f.shared->calibration->sample(0).id != f.shared->task->sample(0).id);
-  f.network->broken = true;
+  CHECK(noise(*f.shared->measured, 0) == noise(*f.shared->measured, 0));
+  CHECK(noise(*f.shared->measured, 0) != noise(*f.shared->measured, 1));
+  CHECK(noise(*f.shared->measured, 0) != noise(*f.shared->calibration, 0));
+  f.model->broken = true;
   try {
     f.run(f.options(Method::fixed, 5));
     FAIL("accepted");
@@ -149,12 +238,56 @@ TEST_CASE("noises are the seed's own, and what is not finite is said where it ap
   }
 }
 
+TEST_CASE("scenes to draw: captions with their promises, calibration apart, real pictures of the same promises") {
+  const auto read = [](const std::string& task, bool takes_text) {
+    return read_prompt_lists(Config::parse("task: " + task, "t.yaml", {}).root(), 10, 4, 7, takes_text);
+  };
+  const PromptLists lists = read("{kind: scenes, complexities: [1, 3], real_pictures: 15}", true);
+  REQUIRE(lists.test.size() == 10);
+  CHECK(lists.calibration.size() == 4);
+  REQUIRE(lists.real_pictures.size() == 15);
+  CHECK(lists.test[0].group == "complexity/1");
+  CHECK(lists.test[1].group == "complexity/3");
+  CHECK(lists.test[1].promises->objects.size() == 2);
+  CHECK(lists.test[0].id != lists.calibration[0].id);
+  float lowest = 0, highest = 0;
+  for (const float value : lists.real_pictures[12])
+    lowest = std::min(lowest, value), highest = std::max(highest, value);
+  CHECK(lists.real_pictures[12].size() == 3 * 32 * 32);
+  CHECK(lowest < -0.2f);
+  CHECK(lowest >= -1);
+  CHECK(highest <= 1);
+  CHECK(lists.real_pictures[0] != lists.real_pictures[10]);  // the same promises, drawn anew
+  CHECK(read("{kind: from_noise}", false).test[3].text.empty());
+  for (const auto& [task, takes_text] : {std::pair{"{kind: from_noise}", true}, std::pair{"{kind: scenes}", false}}) {
+    const std::string text = task;
+    const bool reads = takes_text;
+    CHECK_THROWS_AS(read(text, reads), Error);
+  }
+}
+
+TEST_CASE("a judge refuses classifiers of other labels") {
+  CHECK_THROWS_AS(Judge(DYNEXEC_SOURCE_DIR "/models/shapes-resnet", {3, 32, 32}), Error);
+  CHECK_THROWS_AS(Judge(DYNEXEC_SOURCE_DIR "/models/scenes-classifier", {3, 64, 64}), Error);
+  const Judge judge(DYNEXEC_SOURCE_DIR "/models/scenes-classifier", {3, 32, 32});
+  const PromptLists lists =
+      read_prompt_lists(Config::parse("task: {real_pictures: 40}", "t.yaml", {}).root(), 40, 1, 3, true);
+  double right = 0, wrong = 0;
+  for (std::size_t i = 0; i < 40; ++i) {
+    const Judgement seen = judge.judge(lists.real_pictures[i]);
+    right += seen.accuracy(*lists.test[i].promises) / 40;
+    wrong += seen.accuracy(*lists.test[(i + 5) % 40].promises) / 40;
+    CHECK(seen.distance(seen) == 0);
+  }
+  CHECK(right > 0.95);
+  CHECK(wrong < 0.6);
+}
+
 TEST_CASE("diffusion configs: what is wrong is said at its place") {
-  const auto refused = [](const std::string& paths, const std::string& where) {
-    const std::string text =
-        "experiment: diffusion\ntask: {kind: from_noise}\nmodel: {network: m}\npaths: " + paths + "\n";
+  const auto refused = [](const std::string& paths, const std::string& where, bool takes_text = true) {
+    const std::string text = "experiment: diffusion\ntask: {samples: 4}\nmodel: {network: m}\npaths: " + paths + "\n";
     try {
-      read_options(Config::parse(text, "t.yaml", {}).root());
+      read_options(Config::parse(text, "t.yaml", {}).root(), {}, takes_text);
       FAIL("accepted " << paths);
     } catch (const Error& error) {
       CHECK(error.where() == where);
@@ -164,16 +297,23 @@ TEST_CASE("diffusion configs: what is wrong is said at its place") {
   refused("[]", "t.yaml:4:8");
   refused("[{name: a, method: converged}]", "t.yaml:4:8");
   refused("[{name: a}, {name: a}]", "t.yaml:4:27");
-  refused("[{name: a}, {name: b, like: a}]", "t.yaml:4:36");
+  refused("[{name: a}, {name: b, like: c}]", "t.yaml:4:36");
+  refused("[{name: a}, {name: b, like: a}, {name: c, like: b}]", "t.yaml:4:56");
   refused("[{name: a}, {name: o, method: oracle, steps: [5, 5]}]", "t.yaml:4:20");
   refused("[{name: a, sampler: dim}]", "t.yaml:4:28");
-  const auto found =
-      experiment_knobs(Config::parse("experiment: diffusion\ntask: {kind: from_noise}\nmodel: {network: m}\n"
-                                     "paths: [{name: a}, {name: b, steps: 20}, {name: c, method: converged}]\n",
-                                     "t.yaml", {})
-                           .root());
-  REQUIRE(found.size() == 2);
+  refused("[{name: a}, {name: p, method: predicted}]", "t.yaml:4:20");
+  refused("[{name: a}, {name: p, method: length, predictor: x}]", "t.yaml:4:38", false);
+  const auto found = experiment_knobs(
+      Config::parse(
+          "experiment: diffusion\ntask: {kind: from_noise}\nmodel: {network: m}\n"
+          "paths: [{name: a}, {name: b, steps: 20}, {name: c, method: converged}, {name: d, cache_interval: 3}]\n",
+          "t.yaml", {})
+          .root());
+  REQUIRE(found.size() == 4);
   CHECK(found[0].key == "steps");
   CHECK(found[1].key == "threshold");
   CHECK(found[1].values.front() == 0);
+  CHECK(found[2].key == "cache_interval");
+  CHECK(found[3].path == 3);
+  CHECK(found[3].key == "steps");
 }

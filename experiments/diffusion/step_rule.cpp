@@ -1,0 +1,165 @@
+#include "experiments/diffusion/step_rule.hpp"
+
+#include <algorithm>
+#include <cmath>
+
+#include "base/error.hpp"
+#include "base/interrupt.hpp"
+#include "experiments/diffusion/path.hpp"
+#include "experiments/diffusion/step_forecaster.hpp"
+
+namespace dynexec::diffusion {
+namespace {
+
+constexpr std::int64_t kMostSteps = 1000;  // that a control is given
+
+class Constant : public StepRule {
+ public:
+  explicit Constant(std::int64_t steps) : steps_(steps) {}
+  Forecast forecast(const Sample&) const override { return {.steps = steps_}; }
+
+ private:
+  std::int64_t steps_;
+};
+
+// The fewest steps with which this path computes at least as much a picture as another one in the mean of the
+// calibration samples; the control gets what rounding leaves.
+class SameWork : public StepRule {
+ public:
+  SameWork(std::shared_ptr<const Shared> shared, PathOptions options)
+      : shared_(std::move(shared)), options_(std::move(options)) {}
+
+  void prepare() override {
+    const auto other = std::find_if(shared_->paths.begin(), shared_->paths.end(),
+                                    [&](const PathOptions& o) { return o.name == options_.like; });
+    const double wanted = shared_->mean_macs(*other);
+    const Sample sample = shared_->calibration->sample(0);
+    const DrawInput input = draw_input(sample, {});
+    const auto macs_of = [&](std::int64_t steps) {
+      const auto sampler = make_sampler(options_.sampler_of(steps));
+      return draw(*shared_->model, *sampler, {&input, 1}, options_.draw).front().cost.macs;
+    };
+    std::int64_t few = 0, enough = 1;
+    while (enough < kMostSteps && macs_of(enough) < wanted) {
+      few = enough;
+      enough = std::min(2 * enough, kMostSteps);
+    }
+    while (enough - few > 1) {
+      const std::int64_t middle = (few + enough) / 2;
+      (macs_of(middle) < wanted ? few : enough) = middle;
+    }
+    steps_ = enough;
+  }
+
+  Forecast forecast(const Sample&) const override { return {.steps = steps_}; }
+
+ private:
+  std::shared_ptr<const Shared> shared_;
+  PathOptions options_;
+  std::int64_t steps_ = 1;
+};
+
+const std::string& text_of(const Sample& sample) {
+  return std::any_cast<const PictureInput&>(sample.input).prompt.text;
+}
+
+class Predicted : public StepRule {
+ public:
+  explicit Predicted(std::shared_ptr<StepForecaster> forecaster) : forecaster_(std::move(forecaster)) {}
+  Forecast forecast(const Sample& sample) const override {
+    const StepPrediction found = forecaster_->forecast(text_of(sample));
+    return {.steps = found.steps, .macs = found.cost.macs, .weight_bytes = found.cost.weight_bytes};
+  }
+
+ private:
+  std::shared_ptr<StepForecaster> forecaster_;
+};
+
+class ByLength : public StepRule {
+ public:
+  explicit ByLength(std::shared_ptr<StepForecaster> forecaster) : forecaster_(std::move(forecaster)) {}
+  Forecast forecast(const Sample& sample) const override { return {.steps = forecaster_->by_length(text_of(sample))}; }
+
+ private:
+  std::shared_ptr<StepForecaster> forecaster_;
+};
+
+// The same forecasts, each for another picture: what is left when they say nothing about theirs.
+class Shuffled : public StepRule {
+ public:
+  Shuffled(std::shared_ptr<const Shared> shared, std::shared_ptr<StepForecaster> forecaster)
+      : shared_(std::move(shared)), rule_(std::move(forecaster)) {}
+
+  void prepare() override {
+    std::vector<std::string> ids;
+    std::vector<Forecast> forecasts;
+    for (std::size_t i = 0; i < shared_->measured->size(); ++i) {
+      const Sample sample = shared_->measured->sample(i);
+      ids.push_back(sample.id);
+      forecasts.push_back(rule_.forecast(sample));
+    }
+    RandomStream random(0, forecasts.size(), 0, static_cast<std::uint32_t>(Purpose::order));
+    random.shuffle(forecasts);
+    for (std::size_t i = 0; i < ids.size(); ++i) forecasts_[ids[i]] = forecasts[i];
+  }
+
+  Forecast forecast(const Sample& sample) const override { return forecasts_.at(sample.id); }
+
+ private:
+  std::shared_ptr<const Shared> shared_;
+  Predicted rule_;
+  std::map<std::string, Forecast> forecasts_;  // by sample id
+};
+
+// The fewest steps whose picture is like the reference, in hindsight.
+class Oracle : public StepRule {
+ public:
+  Oracle(std::shared_ptr<const Shared> shared, PathOptions options)
+      : shared_(std::move(shared)), options_(std::move(options)) {}
+
+  void prepare() override {
+    for (std::size_t i = 0; i < shared_->measured->size(); ++i) {
+      const Sample sample = shared_->measured->sample(i);
+      const DrawInput input = draw_input(sample, {0, i, 0});
+      const std::vector<float>& wanted = shared_->pictures->reference(sample);
+      std::int64_t fewest = options_.steps.back();
+      for (const std::int64_t steps : options_.steps) {
+        throw_if_interrupted();
+        const auto sampler = make_sampler(options_.sampler_of(steps));
+        const auto drawn = draw(*shared_->model, *sampler, {&input, 1}, options_.draw);
+        if (shared_->pictures->similarity(drawn.front().pixels, wanted) < options_.similarity) continue;
+        fewest = steps;
+        break;
+      }
+      fewest_[sample.id] = fewest;
+    }
+  }
+
+  Forecast forecast(const Sample& sample) const override { return {.steps = fewest_.at(sample.id)}; }
+
+ private:
+  std::shared_ptr<const Shared> shared_;
+  PathOptions options_;
+  std::map<std::string, std::int64_t> fewest_;  // by sample id
+};
+
+}  // namespace
+
+std::unique_ptr<StepRule> make_step_rule(const std::shared_ptr<const Shared>& shared, const PathOptions& options) {
+  const auto forecaster = [&] { return shared->forecasters.at(options.predictor); };
+  switch (options.method) {
+    case Method::oracle:
+      return std::make_unique<Oracle>(shared, options);
+    case Method::predicted:
+      return std::make_unique<Predicted>(forecaster());
+    case Method::length:
+      return std::make_unique<ByLength>(forecaster());
+    case Method::shuffled:
+      return std::make_unique<Shuffled>(shared, forecaster());
+    default:
+      if (!options.like.empty()) return std::make_unique<SameWork>(shared, options);
+      return std::make_unique<Constant>(options.sampler.steps);
+  }
+}
+
+}  // namespace dynexec::diffusion
