@@ -16,7 +16,9 @@ namespace {
 // What does not fit the noise schedule is said at its place, before anything runs.
 void check_samplers(const Options& options) {
   for (const PathOptions& path : options.paths) try {
-      (void)make_sampler(path.sampler_of(path.steps.empty() ? path.sampler.steps : path.steps.back()));
+      const bool own = path.method == Method::fixed || path.method == Method::converged;
+      const std::int64_t others = path.steps.empty() ? 1 : path.steps.back();
+      (void)make_sampler(path.sampler_of(own && path.like.empty() ? path.sampler.steps : others));
     } catch (const Error& error) {
       path.node.fail(error.message(), error.hint());
     }
