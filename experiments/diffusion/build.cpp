@@ -64,7 +64,7 @@ Experiment build(const Node& root) {
                                    .path = network,
                                    .sha256 = shared->model->sha256(),
                                    .parameters = shared->model->parameters()});
-  PromptLists prompts = read_prompt_lists(root, options.samples, options.calibration, options.seed, takes_text);
+  PromptLists prompts = read_prompt_lists(root, options.calibration, options.seed, takes_text);
   experiment.provenance.insert(experiment.provenance.end(), prompts.provenance.begin(), prompts.provenance.end());
   PictureTaskOptions task{.seed = options.seed, .reference = make_sampler(options.reference), .draw = options.draw};
   task.judge = read_judge(root, shared->model->picture_shape(), experiment.provenance);

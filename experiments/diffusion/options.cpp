@@ -148,7 +148,6 @@ std::string PathOptions::describe() const {
 Options read_options(const Node& root, const SamplerOptions& own, bool takes_text) {
   Options options;
   const Node model = root.at("model"), task = root.at("task"), reference = root.section("reference");
-  options.samples = task.get_int("samples", options.samples, 1, 1'000'000);
   options.seed = static_cast<std::uint64_t>(task.get_int("seed", 1, 0, 1LL << 53));
   options.calibration = root.section("calibration").get_int("samples", options.calibration, 1, 1'000'000);
   const SamplerOptions shared = read_shared(model, own);

@@ -32,7 +32,7 @@ struct PathOptions {
 };
 
 struct Options {
-  std::int64_t samples = 64, calibration = 32;
+  std::int64_t calibration = 32;
   std::uint64_t seed = 1;
   SamplerOptions reference;        // makes the pictures that others are compared with
   DrawOptions draw;                // of the model: guidance

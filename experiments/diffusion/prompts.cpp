@@ -92,8 +92,7 @@ PromptLists file_lists(const Node& root, std::int64_t calibration) {
 
 }  // namespace
 
-PromptLists read_prompt_lists(const Node& root, std::int64_t samples, std::int64_t calibration, std::uint64_t seed,
-                              bool takes_text) {
+PromptLists read_prompt_lists(const Node& root, std::int64_t calibration, std::uint64_t seed, bool takes_text) {
   const Node task = root.at("task");
   const std::string kind =
       task.get_choice("kind", takes_text ? "scenes" : "from_noise", {"from_noise", "scenes", "prompts"});
@@ -101,8 +100,10 @@ PromptLists read_prompt_lists(const Node& root, std::int64_t samples, std::int64
     task.at("kind").fail("has no texts, which the model draws from", "use kind: scenes or kind: prompts");
   if (!takes_text && kind != "from_noise")
     task.at("kind").fail("has texts, and the model takes none", "use kind: from_noise");
-  if (kind == "scenes") return scene_lists(task, samples, calibration, seed);
+  // Of a file all prompts by default.
   if (kind == "prompts") return file_lists(root, calibration);
+  const std::int64_t samples = task.get_int("samples", 64, 1, 1'000'000);
+  if (kind == "scenes") return scene_lists(task, samples, calibration, seed);
   return noise_lists(samples, calibration, seed);
 }
 

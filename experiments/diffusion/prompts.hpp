@@ -19,7 +19,6 @@ struct PromptLists {
 
 // task.kind from_noise: no text. scenes: captions of task.split, of task.complexities. prompts: of a file; those behind
 // the measured ones serve for calibration. Error(config) where the model does not fit.
-PromptLists read_prompt_lists(const Node& root, std::int64_t samples, std::int64_t calibration, std::uint64_t seed,
-                              bool takes_text);
+PromptLists read_prompt_lists(const Node& root, std::int64_t calibration, std::uint64_t seed, bool takes_text);
 
 }  // namespace dynexec::diffusion

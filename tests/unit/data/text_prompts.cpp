@@ -69,6 +69,38 @@ TEST_CASE("plain lines: one prompt each, blank lines left out") {
   CHECK(task.score(task.sample(0), answering("x")).empty());
 }
 
+TEST_CASE("tab-separated files: columns by the names of the first line") {
+  const TempFile file("columns.tsv", "Prompt\tCategory\tNote\na cat\tAnimals\t\n\n a \"dog\" \tAnimals\nno one\n");
+  PromptOptions options = options_for(file);
+  options.format = "tsv";
+  options.prompt_field = "Prompt";
+  options.group_field = "Category";
+  const std::vector<PromptRecord> records = read_prompts(options);
+  REQUIRE(records.size() == 3);
+  CHECK(records[0].prompt == "a cat");
+  CHECK(records[1].prompt == "a \"dog\"");
+  CHECK(records[1].group == "Animals");
+  CHECK(records[2].group.empty());
+  CHECK(records[2].id == records[0].id.substr(0, records[0].id.size() - 1) + "2");
+  options.prompt_field = "Text";
+  try {
+    read_prompts(options);
+    FAIL("accepted");
+  } catch (const Error& error) {
+    CHECK(error.hint() == "its columns are Prompt, Category, Note");
+  }
+  const TempFile wide("wide.tsv", "a\tb\n1\t2\t3\n");
+  options.file = wide.path();
+  options.prompt_field = "a";
+  options.group_field = "";
+  try {
+    read_prompts(options);
+    FAIL("accepted");
+  } catch (const Error& error) {
+    CHECK(error.where().ends_with("wide.tsv:2"));
+  }
+}
+
 TEST_CASE("GSM8K records are recognised and scored by the final number") {
   const TempFile file("gsm.jsonl",
                       "{\"question\":\"2 and 3?\",\"answer\":\"2+3=<<2+3=5>>5\\n#### 5\"}\n"

@@ -240,9 +240,9 @@ TEST_CASE("noises are the seed's own, and what is not finite is said where it ap
 
 TEST_CASE("scenes to draw: captions with their promises, calibration apart, real pictures of the same promises") {
   const auto read = [](const std::string& task, bool takes_text) {
-    return read_prompt_lists(Config::parse("task: " + task, "t.yaml", {}).root(), 10, 4, 7, takes_text);
+    return read_prompt_lists(Config::parse("task: " + task, "t.yaml", {}).root(), 4, 7, takes_text);
   };
-  const PromptLists lists = read("{kind: scenes, complexities: [1, 3], real_pictures: 15}", true);
+  const PromptLists lists = read("{kind: scenes, samples: 10, complexities: [1, 3], real_pictures: 15}", true);
   REQUIRE(lists.test.size() == 10);
   CHECK(lists.calibration.size() == 4);
   REQUIRE(lists.real_pictures.size() == 15);
@@ -258,7 +258,7 @@ TEST_CASE("scenes to draw: captions with their promises, calibration apart, real
   CHECK(lowest >= -1);
   CHECK(highest <= 1);
   CHECK(lists.real_pictures[0] != lists.real_pictures[10]);  // the same promises, drawn anew
-  CHECK(read("{kind: from_noise}", false).test[3].text.empty());
+  CHECK(read("{kind: from_noise, samples: 4}", false).test[3].text.empty());
   for (const auto& [task, takes_text] : {std::pair{"{kind: from_noise}", true}, std::pair{"{kind: scenes}", false}}) {
     const std::string text = task;
     const bool reads = takes_text;
@@ -271,7 +271,7 @@ TEST_CASE("a judge refuses classifiers of other labels") {
   CHECK_THROWS_AS(Judge(DYNEXEC_SOURCE_DIR "/models/scenes-classifier", {3, 64, 64}), Error);
   const Judge judge(DYNEXEC_SOURCE_DIR "/models/scenes-classifier", {3, 32, 32});
   const PromptLists lists =
-      read_prompt_lists(Config::parse("task: {real_pictures: 40}", "t.yaml", {}).root(), 40, 1, 3, true);
+      read_prompt_lists(Config::parse("task: {samples: 40, real_pictures: 40}", "t.yaml", {}).root(), 1, 3, true);
   double right = 0, wrong = 0;
   for (std::size_t i = 0; i < 40; ++i) {
     const Judgement seen = judge.judge(lists.real_pictures[i]);

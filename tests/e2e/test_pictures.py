@@ -1,0 +1,87 @@
+"""Pictures from captions as a user meets them: a small model is trained, drawn from in several ways, and judged."""
+
+import json
+import shutil
+
+from frame import ROOT, bench, check, dynexec, rows, run_folder
+
+TOY = """kind: diffusion
+output: {folder}/model
+work: {folder}/work
+model: {{patch: 4, channels: [16, 16], attending_levels: 1, heads: 2, groups: 4, text: {{width: 16, layers: 1, heads: 2, ffn: 16}}}}
+data: {{complexities: [1, 2], batch: 8, evaluation: 8}}
+optimiser: {{kind: muon, steps: 8, learning_rate: 4.0e-3, warmup: 2}}
+"""
+
+
+def model(folder):
+    config = folder / "train.yaml"
+    config.write_text(TOY.format(folder=folder))
+    dynexec("train", config, "--quiet", timeout=300).ok()
+    return folder / "model"
+
+
+def experiment(folder, network, **changes):
+    config = {"name": "drawn", "experiment": "diffusion", "task": {"kind": "scenes", "samples": 6, "real_pictures": 4},
+              "model": {"network": str(network), "guidance": 2}, "judge": str(ROOT / "models/scenes-classifier"),
+              "reference": {"steps": 12}, "calibration": {"samples": 3},
+              "paths": [{"name": "full", "steps": 8}, {"name": "heun", "steps": 3, "sampler": "heun"},
+                        {"name": "plain", "steps": 8, "guidance": 1}, {"name": "half", "steps": 8, "guidance_to": 0.5},
+                        {"name": "cached", "steps": 8, "cache_interval": 4},
+                        {"name": "still", "method": "converged", "steps": 8, "threshold": 0.2}, {"name": "same", "like": "still"},
+                        {"name": "oracle", "method": "oracle", "steps": [2, 8], "similarity": 0.5}],
+              "bench": {"repetitions": 2, "warmup_max": 1, "batch_size": 2}, **changes}
+    path = folder / "drawn.yaml"
+    path.write_text(json.dumps({key: value for key, value in config.items() if value is not None}))
+    return path
+
+
+def test_captions_are_drawn_and_judged(folder):
+    network = model(folder)
+    bench(experiment(folder, network), folder / "out", "--quiet", "--trace", timeout=300).ok()
+    done = run_folder(folder / "out")
+    samples = rows(done / "samples.csv")
+    check(not any(row["error"] for row in samples), "a row failed")
+    facts = {row["path"]: (row["steps"], row["evaluations"], row["reused_evaluations"]) for row in samples}
+    check(facts["full"] == ("8", "16", "0"), f"guidance is not counted: {facts['full']}")
+    check(facts["heun"] == ("3", "10", "0"), f"a second-order step asks twice: {facts['heun']}")
+    check(facts["plain"][1] == "8" and facts["half"][1] == "12", f"evaluations without guidance: {facts}")
+    check(facts["cached"] == ("8", "16", "12"), f"reused evaluations: {facts['cached']}")
+    macs = {row["path"]: float(row["macs_mean"]) for row in rows(done / "summary.csv")}
+    check(macs["plain"] < 0.6 * macs["full"] and macs["cached"] < macs["full"], f"savings are not counted: {macs}")
+    check(abs(macs["same"] / macs["still"] - 1) < 0.5, f"the control works as {macs['same']} against {macs['still']}")
+    for row in samples:
+        check(0 <= float(row["attribute_accuracy"]) <= 1 and float(row["feature_distance"]) >= 0, "a picture was not judged")
+    width = len((done / "features.csv").read_text().splitlines()[0].split(","))
+    check(width == 2 + 128, f"features.csv has {width} columns")
+    traces = [json.loads(line) for line in (done / "traces.jsonl").read_text().splitlines()]
+    check(len(traces) == len(samples), "a picture left no trace")
+
+
+def test_a_prompt_file_is_drawn(folder):
+    network = model(folder)
+    (folder / "prompts.tsv").write_text("Prompt\tCategory\tNote\na red disk\tone\tx\nan unknown   animal\ttwo\n\na blue square on\tone\ty\na ring\ttwo\tz\n")
+    task = {"kind": "prompts", "file": str(folder / "prompts.tsv"), "format": "tsv", "prompt_field": "Prompt", "group_field": "Category"}
+    bench(experiment(folder, network, task=task, judge=None, paths=[{"name": "full", "steps": 4}], calibration={"samples": 1}),
+          folder / "out", "--quiet").ok()
+    found = rows(run_folder(folder / "out") / "samples.csv")
+    check([row["group"] for row in found[:3]] == ["one", "two", "one"], f"groups {[row['group'] for row in found]}")
+    check(all(row["attribute_accuracy"] == "" and row["quality"] != "" for row in found), "prompts without promises were judged")
+    bench(experiment(folder, network, task={**task, "prompt_field": "Text"}, judge=None), folder / "out", "--quiet").exits(1).one_error().says("Prompt, Category, Note")
+
+
+def test_pictures_that_cannot_be_made_are_refused(folder):
+    network = model(folder)
+
+    def refused(code, part, **changes):
+        bench(experiment(folder, network, **changes), folder / "out", "--quiet").exits(code).one_error().says(part)
+
+    refused(2, "has no texts", task={"kind": "from_noise"})
+    refused(2, "did you mean `guidance`?", paths=[{"name": "full", "guidanse": 2}])
+    refused(1, "id2label", judge=str(ROOT / "models/shapes-resnet"))
+    refused(1, "step_predictor", paths=[{"name": "full"}, {"name": "p", "method": "predicted", "predictor": str(ROOT / "models/sentences-encoder")}])
+    config = experiment(folder, network)
+    shutil.rmtree(network / "tokenizer")
+    bench(config, folder / "out", "--quiet").exits(1).one_error().says("tokenizer")
+    shutil.rmtree(network / "unet")
+    bench(config, folder / "out", "--quiet").exits(1).one_error().says("unet")
