@@ -12,6 +12,7 @@
 #include "train/exit_trainer.hpp"
 #include "train/noise_trainer.hpp"
 #include "train/scene_classifier_trainer.hpp"
+#include "train/step_predictor_trainer.hpp"
 #include "train/trainer.hpp"
 
 namespace dynexec::cli {
@@ -20,12 +21,12 @@ namespace {
 // Shows steps on a bar that starts where a resumed run does.
 class StepBar {
  public:
-  explicit StepBar(bool enabled) : enabled_(enabled) {}
+  StepBar(bool enabled, std::string unit) : enabled_(enabled), unit_(std::move(unit)) {}
   void show(std::int64_t step, std::int64_t steps, const std::string& note) {
     if (!bar_) {
       bar_.emplace(ProgressOptions{.label = "train",
                                    .total = static_cast<std::uint64_t>(steps),
-                                   .unit = "steps",
+                                   .unit = unit_,
                                    .enabled = enabled_,
                                    .clock = {}});
       bar_->skip(static_cast<std::uint64_t>(step - 1));
@@ -41,20 +42,21 @@ class StepBar {
 
  private:
   bool enabled_;
+  std::string unit_;
   std::optional<Progress> bar_;
   std::int64_t last_ = 0;
 };
 
 // What every kind of training shares around `fit`, which shows its steps on the bar and returns the folder it wrote.
 template <class Fit>
-int run(const Config& config, const TrainArgs& args, Fit fit) {
+int run(const Config& config, const TrainArgs& args, Fit fit, const std::string& unit = "steps") {
   config.reject_unread();
   if (args.dry_run) {
     print(config.resolved_yaml());
     return 0;
   }
   install_interrupt_handler();
-  StepBar bar(!args.quiet);
+  StepBar bar(!args.quiet, unit);
   const std::string folder = fit(bar);
   bar.finish();
   print(folder + "\n");
@@ -67,7 +69,8 @@ int train_command(const TrainArgs& args) {
   const std::string path = resolve_path(args.config).string();
   const Config config = Config::load(path, args.overrides);
   const std::string kind = config.root().get_choice(
-      "kind", "language_model", {"language_model", "exits", "encoder", "diffusion", "scene_classifier"});
+      "kind", "language_model",
+      {"language_model", "exits", "encoder", "diffusion", "scene_classifier", "step_predictor"});
   if (kind == "exits") {
     const ExitTrainOptions options = read_exit_train_options(config.root(), args.config);
     return run(config, args, [&](StepBar& bar) {
@@ -110,6 +113,16 @@ int train_command(const TrainArgs& args) {
       };
       return train_scene_classifier(options, show, interrupted).output;
     });
+  }
+  if (kind == "step_predictor") {
+    const StepPredictorOptions options = read_step_predictor_options(config.root(), args.config);
+    const auto fit = [&](StepBar& bar) {
+      const auto show = [&](const StepTrainProgress& progress) {
+        bar.show(progress.prompts, progress.of, fmt::format("{} pictures each", progress.pictures));
+      };
+      return train_step_predictor(options, show, interrupted).output;
+    };
+    return run(config, args, fit, "prompts");
   }
   const TrainOptions options = read_train_options(config.root(), args.config);
   return run(config, args, [&](StepBar& bar) {

@@ -50,6 +50,8 @@ StepPredictorConfig parse_step_predictor(const nlohmann::json& json, const std::
     fields.refuse("label", "unknown label '" + config.label + "'", "labels are A and B");
   config.sampler = fields.text("sampler", "");
   if (config.sampler.empty()) fields.refuse("sampler", "the sampler is not named", "name it: \"ddim\"");
+  config.spacing = fields.text("spacing", "");
+  config.karras = fields.boolean("karras", false);
   config.model_sha256 = fields.text("model_sha256", "");
   config.guidance = fields.number("guidance", 0, kMostGuidance, 1);
   if (!fields.has("length_baseline"))
@@ -66,6 +68,8 @@ nlohmann::json step_predictor_json(const StepPredictorConfig& config) {
           {"quantile", config.quantile},
           {"label", config.label},
           {"sampler", config.sampler},
+          {"spacing", config.spacing},
+          {"karras", config.karras},
           {"guidance", config.guidance},
           {"model_sha256", config.model_sha256},
           {"pooling", "mean"},

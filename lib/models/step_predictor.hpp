@@ -24,10 +24,12 @@ inline constexpr std::size_t kMostStepCounts = 64;
 struct StepPredictorConfig {
   std::vector<std::int64_t> grid;  // step counts, ascending
   double quantile = 0.7;
-  std::string label = "B";          // what "needs" meant in training; see train/step_labels.hpp
-  std::string sampler = "ddim";     // whose steps were counted, for pictures of the model with this hash, guided so;
-  std::string model_sha256;         // "": not told
-  double guidance = 1;              // counts of other settings are other counts
+  std::string label = "B";  // what "needs" meant in training; see train/step_labels.hpp
+  // Whose steps were counted: counts of another sampler, model or guidance are other counts.
+  std::string sampler = "ddim", spacing;  // spacing and hash "": not told
+  bool karras = false;
+  double guidance = 1;
+  std::string model_sha256;
   double intercept = 0, slope = 0;  // control: steps = intercept + slope * words
   double constant = 0;              // control: mean steps in training
 };

@@ -3,7 +3,7 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
-#include <filesystem>
+#include <algorithm>
 
 #include "base/atomic_file.hpp"
 #include "base/progress.hpp"
@@ -14,26 +14,9 @@
 namespace dynexec {
 namespace {
 
-nlohmann::json new_config(const EncoderConfig& c) {
-  return {{"model_type", "bert"},
-          {"vocab_size", c.vocab},
-          {"hidden_size", c.hidden},
-          {"num_hidden_layers", c.layers},
-          {"num_attention_heads", c.heads},
-          {"intermediate_size", c.intermediate},
-          {"hidden_act", "gelu"},
-          {"max_position_embeddings", c.max_positions},
-          {"type_vocab_size", c.types},
-          {"layer_norm_eps", c.norm_eps},
-          {"hidden_dropout_prob", 0.0},
-          {"attention_probs_dropout_prob", 0.0},
-          {"pad_token_id", 0},
-          {"torch_dtype", "float16"}};
-}
-
 nlohmann::json model_config(const EncoderModule& module, const EncoderSource& source) {
   const EncoderConfig& c = module.config();
-  nlohmann::json config = source.start ? source.start->config() : new_config(c);
+  nlohmann::json config = source.start ? source.start->config() : bert_config(c);
   nlohmann::json names = nlohmann::json::object(), labels = nlohmann::json::object();
   for (std::size_t i = 0; i < c.class_names.size(); ++i) {
     names[std::to_string(i)] = c.class_names[i];
@@ -50,20 +33,6 @@ nlohmann::json model_config(const EncoderModule& module, const EncoderSource& so
                        {"pooling", exits.mean ? "mean" : "cls"},
                        {"pooler", exits.pooler}};
   return config;
-}
-
-// The encoder's tensors as they are, the heads added.
-void write_with_heads(const std::filesystem::path& path, const ModelFolder& start, const EncoderModule& module) {
-  std::vector<TensorView> views;
-  for (const std::string& name : start.tensor_names())
-    if (!name.starts_with("exits.")) views.push_back(*start.find(name));
-  for (const auto& [name, tensor] : module.head_parameters())
-    views.push_back(
-        {name,
-         DType::f32,
-         tensor.sizes().vec(),
-         {static_cast<const std::byte*>(tensor.const_data_ptr()), static_cast<std::size_t>(tensor.nbytes())}});
-  write_safetensors(path, views, {{"format", "pt"}});
 }
 
 std::string card(const EncoderModule& module, const EncoderSource& source, const EncoderTrainOptions& options,
@@ -118,6 +87,50 @@ std::string card(const EncoderModule& module, const EncoderSource& source, const
 
 }  // namespace
 
+nlohmann::json bert_config(const EncoderConfig& c) {
+  return {{"model_type", "bert"},
+          {"vocab_size", c.vocab},
+          {"hidden_size", c.hidden},
+          {"num_hidden_layers", c.layers},
+          {"num_attention_heads", c.heads},
+          {"intermediate_size", c.intermediate},
+          {"hidden_act", "gelu"},
+          {"max_position_embeddings", c.max_positions},
+          {"type_vocab_size", c.types},
+          {"layer_norm_eps", c.norm_eps},
+          {"hidden_dropout_prob", 0.0},
+          {"attention_probs_dropout_prob", 0.0},
+          {"pad_token_id", 0},
+          {"torch_dtype", "float16"}};
+}
+
+nlohmann::json word_tokenizer_config(const EncoderConfig& config) {
+  return {{"tokenizer_class", "PreTrainedTokenizerFast"},
+          {"cls_token", "[CLS]"},
+          {"sep_token", "[SEP]"},
+          {"pad_token", "[PAD]"},
+          {"unk_token", "[UNK]"},
+          {"clean_up_tokenization_spaces", false},
+          {"model_max_length", config.max_positions}};
+}
+
+void write_with_heads(const std::filesystem::path& path, const ModelFolder& start, const Optimiser::Named& heads) {
+  const auto replaced = [&](const std::string& name) {
+    return name.starts_with("exits.") ||
+           std::any_of(heads.begin(), heads.end(), [&](const auto& head) { return head.first == name; });
+  };
+  std::vector<TensorView> views;
+  for (const std::string& name : start.tensor_names())
+    if (!replaced(name)) views.push_back(*start.find(name));
+  for (const auto& [name, tensor] : heads)
+    views.push_back(
+        {name,
+         DType::f32,
+         tensor.sizes().vec(),
+         {static_cast<const std::byte*>(tensor.const_data_ptr()), static_cast<std::size_t>(tensor.nbytes())}});
+  write_safetensors(path, views, {{"format", "pt"}});
+}
+
 void export_encoder(const EncoderModule& module, const EncoderSource& source, const EncoderTrainOptions& options,
                     const EncoderFigures& figures) {
   const std::filesystem::path folder = options.output;
@@ -127,17 +140,10 @@ void export_encoder(const EncoderModule& module, const EncoderSource& source, co
   };
   write_json("config.json", model_config(module, source));
   write_json("tokenizer.json", source.tokenizer);
-  if (!source.start)
-    write_json("tokenizer_config.json", {{"tokenizer_class", "PreTrainedTokenizerFast"},
-                                         {"cls_token", "[CLS]"},
-                                         {"sep_token", "[SEP]"},
-                                         {"pad_token", "[PAD]"},
-                                         {"unk_token", "[UNK]"},
-                                         {"clean_up_tokenization_spaces", false},
-                                         {"model_max_length", module.config().max_positions}});
+  if (!source.start) write_json("tokenizer_config.json", word_tokenizer_config(module.config()));
   const std::filesystem::path weights = folder / "model.safetensors";
   if (options.training == "heads") {
-    write_with_heads(weights, *source.start, module);
+    write_with_heads(weights, *source.start, module.head_parameters());
   } else {
     write_half_weights(weights, module.parameters());
   }

@@ -32,6 +32,11 @@ void set_sinusoids(const at::Tensor& table) {
 
 }  // namespace
 
+at::Tensor mean_over_tokens(const at::Tensor& x, const at::Tensor& mask) {
+  const at::Tensor weights = mask.to(at::kFloat).unsqueeze(-1);
+  return (x * weights).sum(1) / weights.sum(1);
+}
+
 std::string exit_prefix(std::int64_t layer) {
   return fmt::format("exits.{}.", layer);
 }
@@ -154,22 +159,27 @@ at::Tensor EncoderModule::block(std::int64_t layer, const at::Tensor& x, const a
 }
 
 at::Tensor EncoderModule::head(std::int64_t layer, const at::Tensor& x, const at::Tensor& mask) const {
-  at::Tensor pooled;
-  if (exits_.mean) {
-    const at::Tensor weights = mask.to(at::kFloat).unsqueeze(-1);
-    pooled = (x * weights).sum(1) / weights.sum(1);
-  } else {
-    pooled = x.select(1, 0);
-  }
+  at::Tensor pooled = exits_.mean ? mean_over_tokens(x, mask) : x.select(1, 0);
   if (exits_.pooler) pooled = at::tanh(dense(exit_prefix(layer) + "pooler", pooled));
   return dense(exit_prefix(layer) + "linear", pooled);
 }
 
-std::vector<at::Tensor> EncoderModule::forward(const at::Tensor& ids, const at::Tensor& mask, bool exits) const {
+at::Tensor EncoderModule::embed(const at::Tensor& ids) const {
   at::Tensor x = at::embedding(at(names_.words + ".weight"), ids) +
                  at(names_.positions + ".weight").narrow(0, 0, ids.size(1)).unsqueeze(0);
   if (config_.types > 0) x = x + at(names_.types + ".weight").select(0, 0);
-  x = norm(names_.embedding_norm, x);
+  return norm(names_.embedding_norm, x);
+}
+
+at::Tensor EncoderModule::states(const at::Tensor& ids, const at::Tensor& mask) const {
+  at::Tensor x = embed(ids);
+  const at::Tensor wide = mask.unsqueeze(1).unsqueeze(1);  // [batch, 1, 1, time]
+  for (std::int64_t l = 0; l < config_.layers; ++l) x = block(l, x, wide);
+  return x;
+}
+
+std::vector<at::Tensor> EncoderModule::forward(const at::Tensor& ids, const at::Tensor& mask, bool exits) const {
+  at::Tensor x = embed(ids);
   const at::Tensor wide = mask.unsqueeze(1).unsqueeze(1);  // [batch, 1, 1, time]
   std::vector<at::Tensor> logits;
   std::size_t next = 0;

@@ -28,6 +28,9 @@ class EncoderModule {
   // classes] of every exit head in the order of their layers, then of the classifier; without `exits` only those.
   std::vector<at::Tensor> forward(const at::Tensor& ids, const at::Tensor& mask, bool exits = true) const;
 
+  // States after the last layer, [batch, time, hidden].
+  at::Tensor states(const at::Tensor& ids, const at::Tensor& mask) const;
+
   const EncoderConfig& config() const { return config_; }
   const EncoderExitConfig& exits() const { return exits_; }
   // Under the names of the family's checkpoints, heads as exits.<layer>.<part>. Everything, or the heads alone.
@@ -49,6 +52,7 @@ class EncoderModule {
   at::Tensor dense(const std::string& name, const at::Tensor& x) const;
   at::Tensor norm(const std::string& name, const at::Tensor& x) const;
   at::Tensor activate(const at::Tensor& x) const;
+  at::Tensor embed(const at::Tensor& ids) const;
   at::Tensor block(std::int64_t layer, const at::Tensor& x, const at::Tensor& mask) const;
   at::Tensor head(std::int64_t layer, const at::Tensor& x, const at::Tensor& mask) const;
 
@@ -59,6 +63,9 @@ class EncoderModule {
   Optimiser::Named parameters_;
   std::map<std::string, std::size_t> index_;  // into parameters_
 };
+
+// Means over each text's tokens: x [batch, time, hidden], mask [batch, time] -> [batch, hidden].
+at::Tensor mean_over_tokens(const at::Tensor& x, const at::Tensor& mask);
 
 // "exits.3."
 std::string exit_prefix(std::int64_t layer);

@@ -1,0 +1,51 @@
+// A step predictor with gradients: an encoder, new or frozen, and the head on its mean state.
+#pragma once
+
+#include <ATen/core/Tensor.h>
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <span>
+#include <vector>
+
+#include "models/encoder.hpp"
+#include "train/encoder_module.hpp"
+
+namespace dynexec {
+
+class StepModule {
+ public:
+  using Ids = std::vector<std::int32_t>;
+  // A new encoder, trained with the head; K - 1 logits.
+  StepModule(const EncoderConfig& encoder, std::int64_t logits, std::uint64_t seed);
+  // The head alone is trained.
+  StepModule(std::shared_ptr<const Encoder> encoder, std::int64_t logits, std::uint64_t seed);
+
+  // The texts that logits() is asked about. A frozen encoder runs over them once, here.
+  void set_texts(std::vector<Ids> texts);
+  at::Tensor logits(std::span<const std::size_t> texts) const;  // [texts, K - 1]
+
+  // The head's answer to every text at the start: P(N > G_k), within (0, 1).
+  void set_prior(std::span<const double> exceeds);
+
+  const Optimiser::Named& parameters() const { return parameters_; }  // those that are trained
+  std::map<std::string, std::vector<std::int64_t>> row_blocks() const;
+
+ private:
+  void add_head(std::int64_t width, std::int64_t logits, std::uint64_t seed);
+
+  std::optional<EncoderModule> own_;
+  std::shared_ptr<const Encoder> frozen_;
+  Optimiser::Named parameters_;
+  at::Tensor dense_, dense_bias_, linear_, linear_bias_;
+  std::vector<Ids> texts_;
+  at::Tensor features_;  // of a frozen encoder, [texts, hidden]
+};
+
+// Ordinal cross-entropies, and the pinball loss at `quantile` of the expected steps as a share of the grid's span:
+// too few steps cost more than too many. logits [texts, K - 1]; labels are indices into the grid.
+at::Tensor step_loss(const at::Tensor& logits, std::span<const std::size_t> labels, std::span<const std::int64_t> grid,
+                     double quantile, double pinball);
+
+}  // namespace dynexec

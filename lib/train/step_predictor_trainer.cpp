@@ -1,0 +1,279 @@
+#include "train/step_predictor_trainer.hpp"
+
+#include <ATen/Functions.h>
+#include <c10/core/GradMode.h>
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+#include <numeric>
+
+#include "base/atomic_file.hpp"
+#include "base/error.hpp"
+#include "base/resource_path.hpp"
+#include "data/tokenizer.hpp"
+#include "kernels/thread_pool.hpp"
+#include "train/step_labelling.hpp"
+#include "train/step_prompts.hpp"
+
+namespace dynexec {
+namespace {
+
+struct Line {
+  double intercept = 0, slope = 0;
+};
+
+// Least squares.
+Line fit_line(std::span<const double> x, std::span<const double> y) {
+  const auto count = static_cast<double>(x.size());
+  const double mean_x = std::accumulate(x.begin(), x.end(), 0.0) / count;
+  const double mean_y = std::accumulate(y.begin(), y.end(), 0.0) / count;
+  double covariance = 0, variance = 0;
+  for (std::size_t i = 0; i < x.size(); ++i) {
+    covariance += (x[i] - mean_x) * (y[i] - mean_y);
+    variance += (x[i] - mean_x) * (x[i] - mean_x);
+  }
+  const double slope = variance > 0 ? covariance / variance : 0;
+  return {mean_y - slope * mean_x, slope};
+}
+
+std::string describe(const SamplerOptions& sampler) {
+  std::string text =
+      fmt::format("{}, {} spacing{}", sampler_names()[static_cast<std::size_t>(sampler.kind)],
+                  spacing_names()[static_cast<std::size_t>(sampler.spacing)], sampler.karras ? ", Karras levels" : "");
+  if (sampler.kind == SamplerKind::euler_ancestral || (sampler.kind == SamplerKind::ddim && sampler.eta > 0))
+    text += " (draws noise at every step: pictures of different counts stay different, and the labels are rough)";
+  return text;
+}
+
+class Run {
+ public:
+  Run(const StepPredictorOptions& options, const PictureModel& model)
+      : options_(options),
+        model_(model),
+        prompts_(open_step_prompts(options.prompts)),
+        sampler_(options.sampler.over(model.sampling())) {
+    open_encoder();
+    exported_.prompts = prompts_.description;
+    exported_.sampler = describe(sampler_);
+    StepPredictorConfig& config = exported_.config;
+    config.grid = options.grid;
+    config.quantile = options.quantile;
+    config.label = options.rule.label;
+    config.sampler = sampler_names()[static_cast<std::size_t>(sampler_.kind)];
+    config.spacing = spacing_names()[static_cast<std::size_t>(sampler_.spacing)];
+    config.karras = sampler_.karras;
+    config.guidance = options.guidance;
+    config.model_sha256 = model.sha256();
+  }
+
+  StepTrainReport execute(const std::function<void(const StepTrainProgress&)>& progress,
+                          const std::function<bool()>& cancelled) {
+    label(progress, cancelled);
+    fit_controls();
+    const auto logits = static_cast<std::int64_t>(options_.grid.size()) - 1;
+    StepModule module = exported_.start ? StepModule(Encoder::load(*exported_.start), logits, options_.seed)
+                                        : StepModule(exported_.encoder, logits, options_.seed);
+    fit(module);
+    export_step_predictor(module, exported_, options_);
+    evaluate();
+    write_step_card(exported_, options_, figures_);
+    return {options_.output, figures_};
+  }
+
+ private:
+  void open_encoder() {
+    if (options_.encoder_from.empty()) {
+      exported_.encoder = options_.encoder;
+      exported_.tokenizer = step_tokenizer(options_.prompts, prompts_);
+    } else {
+      exported_.start = ModelFolder::open(resolve_path(options_.encoder_from));
+      exported_.encoder = parse_encoder_config(*exported_.start);
+      exported_.tokenizer = read_json_object(exported_.start->path() / "tokenizer.json");
+    }
+    tokenizer_ = Tokenizer::parse(exported_.tokenizer, "tokenizer.json");
+    if (options_.encoder_from.empty()) exported_.encoder.vocab = tokenizer_->vocab_size();
+    if (tokenizer_->vocab_size() > exported_.encoder.vocab)
+      throw Error(ErrorKind::model, "the tokenizer has more tokens than the network", options_.encoder_from,
+                  "use the tokenizer that belongs to the model");
+  }
+
+  void label(const std::function<void(const StepTrainProgress&)>& progress, const std::function<bool()>& cancelled) {
+    const StepLabelling labelling{.texts = prompts_.texts,
+                                  .sampler = sampler_,
+                                  .guidance = options_.guidance,
+                                  .negative = options_.negative,
+                                  .grid = options_.grid,
+                                  .seeds = options_.seeds,
+                                  .seed = options_.seed,
+                                  .together = options_.together};
+    StepTrainProgress shown{.of = static_cast<std::int64_t>(prompts_.texts.size()),
+                            .pictures = options_.seeds * static_cast<std::int64_t>(options_.grid.size())};
+    const auto show = [&](std::int64_t prompts) {
+      shown.prompts = prompts;
+      if (progress) progress(shown);
+    };
+    const auto path = std::filesystem::path(options_.work) / "labels.csv";
+    for (const auto& curves : label_steps(labelling, model_, path, show, cancelled))
+      labels_.push_back(label_of(options_.grid, curves, options_.rule));
+  }
+
+  // What needs no network: a line through the words, and the mean.
+  void fit_controls() {
+    std::vector<double> words, steps;
+    for (std::size_t i = 0; i < prompts_.training; ++i) {
+      words.push_back(static_cast<double>(count_words(prompts_.texts[i])));
+      steps.push_back(labels_[i].mean);
+    }
+    const Line line = fit_line(words, steps);
+    exported_.config.intercept = line.intercept;
+    exported_.config.slope = line.slope;
+    exported_.config.constant = std::accumulate(steps.begin(), steps.end(), 0.0) / static_cast<double>(steps.size());
+  }
+
+  StepModule::Ids encode(const std::string& text) const {
+    StepModule::Ids ids = tokenizer_->encode(text, true);
+    shorten(ids, static_cast<std::size_t>(exported_.encoder.max_positions));
+    return ids;
+  }
+
+  std::size_t place_of(std::size_t prompt) const {
+    const auto found = std::find(options_.grid.begin(), options_.grid.end(), labels_[prompt].steps);
+    return static_cast<std::size_t>(found - options_.grid.begin());
+  }
+
+  at::Tensor loss_of(const StepModule& module, std::span<const std::size_t> texts) const {
+    std::vector<std::size_t> places;
+    for (const std::size_t text : texts) places.push_back(place_of(prompt_of_[text]));
+    return step_loss(module.logits(texts), places, options_.grid, options_.quantile, options_.pinball);
+  }
+
+  double validation_loss(const StepModule& module) const {
+    const c10::NoGradGuard no_grad;
+    double sum = 0;
+    for (std::size_t begin = 0; begin < validation_.size();) {
+      const std::size_t count = std::min(validation_.size() - begin, static_cast<std::size_t>(options_.batch));
+      sum += loss_of(module, std::span(validation_).subspan(begin, count)).item<double>() * static_cast<double>(count);
+      begin += count;
+    }
+    return sum / static_cast<double>(validation_.size());
+  }
+
+  // Prompts in a random order, of which the last are for validation, in all their wordings.
+  void set_texts(StepModule& module) {
+    order_.resize(prompts_.training);
+    std::iota(order_.begin(), order_.end(), std::size_t{0});
+    RandomStream random(options_.seed, 0, 4, static_cast<std::uint32_t>(Purpose::training));
+    random.shuffle(order_);
+    const auto held_out = static_cast<std::size_t>(options_.validation * static_cast<double>(order_.size()));
+    const std::size_t trained = order_.size() - std::clamp<std::size_t>(held_out, 1, order_.size() - 1);
+    std::vector<StepModule::Ids> texts;
+    for (std::size_t i = 0; i < order_.size(); ++i) {
+      first_text_.push_back(texts.size());
+      for (const std::string& wording : prompts_.wordings[order_[i]]) {
+        if (i >= trained) validation_.push_back(texts.size());
+        prompt_of_.push_back(order_[i]);
+        texts.push_back(encode(wording));
+      }
+    }
+    first_text_.push_back(texts.size());
+    order_.resize(trained);
+    module.set_texts(std::move(texts));
+  }
+
+  void set_prior(StepModule& module) const {
+    std::vector<double> exceeds(options_.grid.size() - 1, 0.5);
+    for (const std::size_t prompt : order_)
+      for (std::size_t k = 0; k < place_of(prompt); ++k) exceeds[k] += 1;
+    for (double& share : exceeds) share /= static_cast<double>(order_.size()) + 1;
+    module.set_prior(exceeds);
+  }
+
+  void fit(StepModule& module) {
+    set_texts(module);
+    set_prior(module);
+    Optimiser optimiser(module.parameters(), module.row_blocks(), options_.optimiser, false);
+    std::vector<at::Tensor> best;
+    const auto look = [&](std::int64_t step) {
+      const double loss = validation_loss(module);
+      if (step == 0) figures_.prior_loss = loss;
+      if (step > 0 && loss >= figures_.loss) return;
+      figures_.loss = loss;
+      figures_.best_step = step;
+      best.clear();
+      for (const auto& [name, tensor] : module.parameters()) best.push_back(tensor.detach().clone());
+    };
+    look(0);
+    for (std::int64_t step = 0; step < options_.optimiser.steps; ++step) {
+      RandomStream random(options_.seed, static_cast<std::uint64_t>(step), 5,
+                          static_cast<std::uint32_t>(Purpose::training));
+      std::vector<std::size_t> texts;
+      for (std::int64_t i = 0; i < options_.batch; ++i) {
+        const auto at = static_cast<std::size_t>(random.below(order_.size()));
+        const std::size_t wordings = first_text_[at + 1] - first_text_[at];
+        texts.push_back(first_text_[at] + static_cast<std::size_t>(random.below(wordings)));
+      }
+      loss_of(module, texts).backward();
+      if (!std::isfinite(optimiser.clip_gradients()))
+        throw Error(ErrorKind::internal, fmt::format("the loss is no longer finite at step {}", step), "optimiser",
+                    "lower the learning rate");
+      optimiser.step(learning_rate_at(options_.optimiser, step));
+      optimiser.clear_gradients();
+      if ((step + 1) % options_.eval_every == 0 || step + 1 == options_.optimiser.steps) look(step + 1);
+    }
+    const c10::NoGradGuard no_grad;
+    for (std::size_t i = 0; i < best.size(); ++i) module.parameters()[i].second.copy_(best[i]);
+  }
+
+  // What was written is held against the labels, rather than what was trained.
+  void evaluate() {
+    StepPredictor predictor(options_.output);
+    std::vector<std::int64_t> labels, predicted, by_length;
+    for (std::size_t i = prompts_.training; i < prompts_.texts.size(); ++i) {
+      const StepPrediction prediction = predictor.predict(encode(prompts_.texts[i]));
+      labels.push_back(labels_[i].steps);
+      predicted.push_back(prediction.steps);
+      by_length.push_back(predictor.length_steps(count_words(prompts_.texts[i])));
+      figures_.macs += prediction.cost.macs;
+    }
+    const std::vector<std::int64_t> constant(labels.size(), predictor.constant_steps());
+    figures_.prompts = static_cast<std::int64_t>(labels.size());
+    figures_.macs /= static_cast<double>(labels.size());
+    figures_.mean_label = score_steps(options_.grid, labels, labels).mean;
+    figures_.predictor = score_steps(options_.grid, predicted, labels);
+    figures_.length = score_steps(options_.grid, by_length, labels);
+    figures_.constant = score_steps(options_.grid, constant, labels);
+  }
+
+  const StepPredictorOptions& options_;
+  const PictureModel& model_;
+  StepPrompts prompts_;
+  SamplerOptions sampler_;
+  StepExport exported_;
+  std::shared_ptr<const Tokenizer> tokenizer_;
+  std::vector<StepLabel> labels_;        // one a prompt
+  std::vector<std::size_t> order_;       // prompts that are trained on
+  std::vector<std::size_t> first_text_;  // of each of these among the texts of the module, and behind the last
+  std::vector<std::size_t> prompt_of_;   // of each text
+  std::vector<std::size_t> validation_;  // texts
+  StepFigures figures_;
+};
+
+}  // namespace
+
+StepTrainReport train_step_predictor(const StepPredictorOptions& options, const PictureModel& model,
+                                     const std::function<void(const StepTrainProgress&)>& progress,
+                                     const std::function<bool()>& cancelled) {
+  if (options.threads > 0) set_compute_threads(options.threads);
+  require_writable_folder(options.output);
+  require_writable_folder(options.work);
+  return Run(options, model).execute(progress, cancelled);
+}
+
+StepTrainReport train_step_predictor(const StepPredictorOptions& options,
+                                     const std::function<void(const StepTrainProgress&)>& progress,
+                                     const std::function<bool()>& cancelled) {
+  return train_step_predictor(options, *load_picture_model(resolve_path(options.pipeline)), progress, cancelled);
+}
+
+}  // namespace dynexec

@@ -1,0 +1,127 @@
+#include "train/step_labels.hpp"
+
+#include <doctest/doctest.h>
+
+#include "base/error.hpp"
+#include "step_fixture.hpp"
+#include "train/step_labelling.hpp"
+
+using namespace dynexec;
+using dynexec_test::StepSetup;
+
+namespace {
+
+const std::vector<std::int64_t> kGrid{4, 8, 12, 20, 40};
+
+StepCurve successive(std::vector<double> values) {
+  return {.successive = std::move(values), .to_last = {}};
+}
+
+StepCurve to_last(std::vector<double> values) {
+  return {.successive = {}, .to_last = std::move(values)};
+}
+
+// What the labelling of a setup's first texts is.
+struct Labelling {
+  explicit Labelling(std::size_t texts) {
+    for (std::size_t i = 0; i < texts; ++i)
+      labelling.texts.push_back(i % 2 == 0 ? "a red disk" : "a red disk left of a blue square");
+    labelling.sampler = model.sampling();
+    labelling.grid = {4, 8, 12, 20, 30};
+    labelling.seeds = 2;
+    labelling.together = 3;
+  }
+  std::vector<std::vector<StepCurve>> run(const std::function<bool()>& cancelled = nullptr) const {
+    return label_steps(labelling, model, file, nullptr, cancelled);
+  }
+  ErrorKind refusal() const {
+    return dynexec_test::error_of<Error>([&] { run(); }).kind();
+  }
+
+  dynexec_test::TempFolder folder;
+  std::string file = folder.file("labels.csv");
+  dynexec_test::SettlingModel model;
+  StepLabelling labelling;
+};
+
+}  // namespace
+
+TEST_CASE("the first decline of similarity is found") {
+  CHECK(first_decline(kGrid, successive({0.5, 0.7, 0.6, 0.9}), 0.005) == 12);
+  CHECK(first_decline(kGrid, successive({0.5, 0.4, 0.3, 0.2}), 0.005) == 8);
+  // Falls within the tolerance are none, and neither is a first value.
+  CHECK(first_decline(kGrid, successive({0.5, 0.7, 0.696, 0.6}), 0.005) == 20);
+  CHECK(first_decline(kGrid, successive({0.1, 0.2, 0.3, 0.4}), 0.005) == 40);
+  CHECK(first_decline(kGrid, successive({0.9, 0.9, 0.9, 0.9}), 0) == 40);
+}
+
+TEST_CASE("the count from which on pictures stay is found") {
+  CHECK(settled_steps(kGrid, to_last({0.5, 0.8, 0.9, 0.95, 1}), 0.9) == 12);
+  // Being near once is not enough.
+  CHECK(settled_steps(kGrid, to_last({0.95, 0.8, 0.92, 0.95, 1}), 0.9) == 12);
+  CHECK(settled_steps(kGrid, to_last({0.95, 0.96, 0.97, 0.98, 1}), 0.9) == 4);
+  CHECK(settled_steps(kGrid, to_last({0.95, 0.96, 0.97, 0.5, 1}), 0.9) == 40);
+}
+
+TEST_CASE("labels are means over the noises, at the nearest count") {
+  const std::vector<StepCurve> curves{to_last({0.5, 0.8, 0.9, 0.95, 1}), to_last({0.95, 0.96, 0.97, 0.98, 1}),
+                                      to_last({0.5, 0.6, 0.7, 0.95, 1})};
+  const StepLabel label = label_of(kGrid, curves, {});
+  CHECK(label.mean == doctest::Approx(12));
+  CHECK(label.steps == 12);
+  CHECK(label_of(kGrid, std::span(curves).first(2), {}).steps == 8);
+}
+
+TEST_CASE("labelling that was stopped or killed ends with the same file") {
+  const Labelling whole(8);
+  const auto curves = whole.run();
+  const std::string wanted = dynexec_test::read_text(whole.file);
+  REQUIRE(curves.size() == 8);
+  REQUIRE(curves[0].size() == 2);
+  CHECK(curves[0][0].to_last == std::vector<double>{curves[0][0].to_last[0], 1, 1, 1, 1});
+  CHECK(curves[0][0].to_last[0] < 0.5);
+  // Every noise is another picture.
+  CHECK(curves[0][0].to_last[0] != curves[0][1].to_last[0]);
+
+  Labelling stopped(8);
+  int polls = 0;
+  CHECK_THROWS_AS(stopped.run([&] { return polls++ == 1; }), Error);
+  stopped.model.begun = 0;
+  stopped.run();
+  CHECK(dynexec_test::read_text(stopped.file) == wanted);
+  CHECK(stopped.model.begun == 2 * 5);  // two groups of texts were left, five counts each
+
+  for (std::size_t bytes = wanted.find('\n') + 1; bytes < wanted.size(); bytes += 37) {
+    if (bytes < wanted.find('\n', wanted.find('\n') + 1) + 1) continue;  // written at once, with the first line
+    Labelling killed(8);
+    dynexec_test::write_text(killed.file, wanted.substr(0, bytes));
+    const auto again = killed.run();
+    CHECK(dynexec_test::read_text(killed.file) == wanted);
+    CHECK(again[7][1].to_last == curves[7][1].to_last);
+  }
+}
+
+TEST_CASE("labels of other settings are refused, and damaged ones") {
+  Labelling base(4);
+  base.run();
+  const auto refused_after = [&](auto change) {
+    Labelling other(4);
+    other.file = base.file;
+    change(other);
+    return other.refusal() == ErrorKind::config;
+  };
+  CHECK(refused_after([](Labelling& l) { l.model.hash = "other"; }));
+  CHECK(refused_after([](Labelling& l) { l.labelling.seeds = 3; }));
+  CHECK(refused_after([](Labelling& l) { l.labelling.guidance = 2; }));
+  CHECK(refused_after([](Labelling& l) { l.labelling.sampler.spacing = Spacing::leading; }));
+  CHECK(refused_after([](Labelling& l) { l.labelling.grid.back() = 31; }));
+  CHECK(refused_after([](Labelling& l) { l.labelling.texts[3] = "a blue disk"; }));
+  CHECK(refused_after([](Labelling& l) { l.model.text = false; }));
+  const std::string good = dynexec_test::read_text(base.file);
+  for (const std::string& bad : {good + "4,0,1\n", good.substr(0, good.rfind("\n3,1") + 1) + "3,0,1,1,1,1,1,1,1,1\n",
+                                 good.substr(0, good.rfind("\n3,1") + 1) + "3,1,1,1,x,1,1,1,1,1\n",
+                                 good.substr(0, good.rfind("\n3,1") + 1) + "3,1,1,1,nan,1,1,1,1,1\n"}) {
+    dynexec_test::write_text(base.file, bad);
+    CHECK(base.refusal() == ErrorKind::data);
+  }
+}
