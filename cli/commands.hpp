@@ -65,6 +65,15 @@ struct TuneArgs {
   bool quiet = false;
 };
 
+struct TraceArgs {
+  std::string config;
+  std::vector<std::string> overrides;
+  std::int64_t samples = 6;
+  std::string picture;  // PNG file; empty: none
+  int threads = 0;
+  bool quiet = false;
+};
+
 struct CompareArgs {
   std::vector<std::string> runs;  // one or two folders of finished runs, or samples.csv files
   std::string reference;          // a path; empty: the baseline, or the same path of the other run
@@ -82,6 +91,7 @@ int inspect(const InspectArgs& args);
 int doctor(const DoctorArgs& args);
 int train_command(const TrainArgs& args);
 int tune(const TuneArgs& args);
+int trace(const TraceArgs& args);
 // Answer without LibTorch.
 int list(const ListArgs& args);
 int inspect_profile(const InspectArgs& args);  // a hardware profile

@@ -14,6 +14,7 @@ struct Engine {
   int (*doctor)(const DoctorArgs&);
   int (*train)(const TrainArgs&);
   int (*tune)(const TuneArgs&);
+  int (*trace)(const TraceArgs&);
 };
 
 // The folder that holds configs/ and models/: the parent of the binary's folder, or the current folder.

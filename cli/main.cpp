@@ -115,6 +115,23 @@ void add_tune(CLI::App& app, std::function<int()>& action) {
   command->callback([&action] { action = [] { return load_engine().tune(args); }; });
 }
 
+void add_trace(CLI::App& app, std::function<int()>& action) {
+  static TraceArgs args;
+  CLI::App* command = app.add_subcommand(
+      "trace",
+      "Print what every path decides on a few samples, one JSON object a line, and show pictures side by side");
+  command->add_option("config", args.config, "YAML config")->required();
+  command->add_option("--samples", args.samples, "Samples, from the first")
+      ->check(CLI::Range(std::int64_t{1}, std::int64_t{1} << 20))
+      ->capture_default_str();
+  command->add_option("--picture", args.picture, "PNG file: a row a sample, a column a path (diffusion)");
+  command->add_option("--threads", args.threads, "Threads (default: what a calibration finds best)")
+      ->check(CLI::Range(1, 1024));
+  command->add_flag("--quiet", args.quiet, "No progress on stderr");
+  add_overrides(command, args.overrides);
+  command->callback([&action] { action = [] { return load_engine().trace(args); }; });
+}
+
 void add_others(CLI::App& app, std::function<int()>& action) {
   static ListArgs list_args;
   CLI::App* list_command = app.add_subcommand("list", "List experiments, configs, hardware profiles and models");
@@ -171,6 +188,7 @@ int run(int argc, char** argv) {
   add_bench(app, action);
   add_generate(app, action);
   add_tune(app, action);
+  add_trace(app, action);
   add_others(app, action);
   try {
     app.parse(argc, argv);

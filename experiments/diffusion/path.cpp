@@ -58,7 +58,7 @@ class SamplingPath : public Path {
     return *known;
   }
 
-  static Outcome outcome_of(Drawing drawing, const Forecast& forecast, const RunRequest& request) {
+  Outcome outcome_of(Drawing drawing, const Forecast& forecast, const RunRequest& request) const {
     Outcome outcome;
     outcome.cost.tokens = 1;
     outcome.cost.macs = drawing.cost.macs + forecast.macs;
@@ -67,7 +67,7 @@ class SamplingPath : public Path {
     if (request.trace)
       outcome.trace.push_back(fmt::format(R"({{"planned":{},"steps":{},"evaluations":{},"reused":{}}})", forecast.steps,
                                           drawing.steps, drawing.cost.evaluations, drawing.cost.reused));
-    outcome.output = PictureOutput{.pixels = std::move(drawing.pixels)};
+    outcome.output = PictureOutput{.pixels = std::move(drawing.pixels), .shape = shared_->model->picture_shape()};
     return outcome;
   }
 

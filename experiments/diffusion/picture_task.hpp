@@ -27,6 +27,7 @@ struct PictureInput {
 };
 struct PictureOutput {
   std::vector<float> pixels;  // [picture shape], in -1 to 1
+  ImageShape shape;
 };
 
 // What a sample's picture is drawn from.

@@ -58,6 +58,22 @@ def test_captions_are_drawn_and_judged(folder):
     check(len(traces) == len(samples), "a picture left no trace")
 
 
+def test_decisions_and_pictures_are_shown(folder):
+    network = model(folder)
+    config = experiment(folder, network, paths=[{"name": "few", "steps": 2}, {"name": "still", "method": "converged", "steps": 8, "threshold": 0.2}])
+    result = dynexec("trace", config, "--samples", "3", "--picture", folder / "grid.png", "--threads", "1").ok()
+    lines = [json.loads(line) for line in result.out.splitlines()]
+    check([(line["sample"], line["path"]) for line in lines] == [(i, path) for i in range(3) for path in ("few", "still")], f"lines {lines}")
+    check(all(line["decision"]["steps"] == 2 for line in lines if line["path"] == "few"), "the decisions are not shown")
+    check(all("ssim" in line and "attribute_accuracy" in line for line in lines), "the scores are not shown")
+    image = (folder / "grid.png").read_bytes()
+    check(image.startswith(b"\x89PNG") and len(image) > 2000, "no picture was written")
+    again = dynexec("trace", config, "--samples", "3", "--quiet").ok()
+    check(again.out == result.out, "a trace is not reproducible")
+    dynexec("trace", ROOT / "configs/quickstart.yaml", "--samples", "1", "--picture", folder / "none.png", "--quiet").exits(2).one_error().says("no pictures")
+    dynexec("trace", config, "--samples", "1", "--picture", folder / "absent/grid.png", "--quiet").exits(1).one_error().says("absent")
+
+
 def test_a_prompt_file_is_drawn(folder):
     network = model(folder)
     (folder / "prompts.tsv").write_text("Prompt\tCategory\tNote\na red disk\tone\tx\nan unknown   animal\ttwo\n\na blue square on\tone\ty\na ring\ttwo\tz\n")
