@@ -57,7 +57,7 @@ std::int64_t nearest_steps(std::span<const std::int64_t> grid, double steps);
 // What length_steps() counts: runs of anything but white space.
 std::int64_t count_words(std::string_view text);
 
-// For one thread at a time; no allocation of buffers after construction.
+// For one thread at a time.
 class StepPredictor {
  public:
   // Error(model).

@@ -158,17 +158,25 @@ std::vector<std::vector<StepCurve>> label_steps(const StepLabelling& labelling, 
   const DrawOptions options{.guidance = labelling.guidance, .negative = labelling.negative};
   LabelFile file(path, labelling, fingerprint_of(labelling, model));
   const auto seeds = static_cast<std::size_t>(labelling.seeds), together = static_cast<std::size_t>(labelling.together);
+  const auto stop = [&] {
+    throw Error(ErrorKind::interrupted, fmt::format("labelling stopped after {} prompts", file.rows() / seeds),
+                path.string(), "run the same command again to continue");
+  };
   while (file.rows() < labelling.texts.size() * seeds) {
+    if (cancelled && cancelled()) stop();
     const std::size_t text = file.rows() / seeds;
-    if (cancelled && cancelled())
-      throw Error(ErrorKind::interrupted, fmt::format("labelling stopped after {} prompts", text), path.string(),
-                  "run the same command again to continue");
     // Always the same texts together: what a killed run had of them already is drawn again and not written.
     const std::size_t first = text - text % together, end = std::min(first + together, labelling.texts.size());
     std::vector<DrawInput> inputs;
     for (std::size_t i = first * seeds; i < end * seeds; ++i)
       inputs.push_back(input_of(labelling, i / seeds, i % seeds, model.latent_shape().elements()));
-    std::vector<StepCurve> curves = curves_of(model, samplers, inputs, options);
+    std::vector<StepCurve> curves;
+    try {
+      curves = curves_of(model, samplers, inputs, options);
+    } catch (const Error& error) {
+      if (error.kind() == ErrorKind::interrupted) stop();
+      throw;
+    }
     for (std::size_t i = file.rows() - first * seeds; i < curves.size(); ++i) file.append(std::move(curves[i]));
     file.sync();
     if (progress) progress(static_cast<std::int64_t>(end));

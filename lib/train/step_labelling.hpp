@@ -30,7 +30,8 @@ std::string fingerprint_of(const StepLabelling& labelling, const PictureModel& m
 // The curves of every text, one a noise. Each is appended to `file` as soon as it is known, and safe on the medium
 // before the next texts are drawn; a run that was stopped in any way continues behind the last one that is there and
 // ends with the same file. Error(config) for a file of other settings and for a model that takes no text; Error(data)
-// for a damaged one. `progress` gets the texts done; `cancelled`, polled between texts, ends with Error(interrupted).
+// for a damaged one. `progress` gets the texts done; `cancelled`, polled between texts, and a signal end with
+// Error(interrupted).
 std::vector<std::vector<StepCurve>> label_steps(const StepLabelling& labelling, const PictureModel& model,
                                                 const std::filesystem::path& file,
                                                 const std::function<void(std::int64_t texts)>& progress,
