@@ -1,4 +1,6 @@
 // Builds the experiment "diffusion" from its config.
+#include <fmt/format.h>
+
 #include <chrono>
 
 #include "base/error.hpp"
@@ -36,15 +38,33 @@ std::shared_ptr<const Judge> read_judge(const Node& root, const ImageShape& shap
   return judge;
 }
 
+// Steps that were counted under other settings are other steps.
+void check_forecaster(const PathOptions& path, const StepPredictorConfig& made, const std::string& model) {
+  if (path.transfer) return;
+  const auto differs = [&](const std::string& what) {
+    path.node.at("predictor").fail(what, "train one for this path, or say transfer: true to try it all the same");
+  };
+  const std::string sampler = sampler_names()[static_cast<std::size_t>(path.sampler.kind)];
+  if (made.sampler != sampler)
+    differs(fmt::format("was made for the sampler {}, and the path's is {}", made.sampler, sampler));
+  if (made.guidance != path.draw.guidance)
+    differs(fmt::format("was made for guidance {:g}, and the path's is {:g}", made.guidance, path.draw.guidance));
+  if (!made.model_sha256.empty() && made.model_sha256 != model) differs("was made for another model");
+}
+
 void load_forecasters(Shared& shared, std::vector<Provenance>& provenance) {
   for (const PathOptions& path : shared.paths) {
-    if (path.predictor.empty() || shared.forecasters.contains(path.predictor)) continue;
-    const auto folder = resolve_path(path.predictor);
-    shared.forecasters[path.predictor] = std::make_shared<StepForecaster>(folder);
-    provenance.push_back({.role = "step predictor",
-                          .path = path.predictor,
-                          .sha256 = ModelFolder::open(folder).sha256(),
-                          .parameters = shared.forecasters[path.predictor]->predictor().parameters()});
+    if (path.predictor.empty()) continue;
+    auto& forecaster = shared.forecasters[path.predictor];
+    if (!forecaster) {
+      const auto folder = resolve_path(path.predictor);
+      forecaster = std::make_shared<StepForecaster>(folder);
+      provenance.push_back({.role = "step predictor",
+                            .path = path.predictor,
+                            .sha256 = ModelFolder::open(folder).sha256(),
+                            .parameters = forecaster->predictor().parameters()});
+    }
+    check_forecaster(path, forecaster->predictor().config(), shared.model->sha256());
   }
 }
 

@@ -47,6 +47,7 @@ void read_draw(const Node& node, Method method, bool takes_text, DrawOptions& dr
   if (converged || node.has("threshold")) {
     draw.stop_below = node.get_double("threshold", 0.02, 0, 1e6);
     draw.patience = node.get_int("patience", draw.patience, 1, 1000);
+    draw.stop_from = node.get_double("from", draw.stop_from, 0, 1);
   }
   draw.cache_interval = node.get_int("cache_interval", draw.cache_interval, 1, 1000);
   if (draw.cache_interval > 1) draw.cache_branch = node.get_int("cache_branch", draw.cache_branch, 0, 1000);
@@ -81,6 +82,7 @@ PathOptions read_path(const Node& node, const SamplerOptions& shared, const Draw
     case Method::shuffled:
       if (!takes_text) node.at("method").fail("reads texts, and the model takes none", "use a text-to-image model");
       path.predictor = node.get_string("predictor");
+      path.transfer = node.get_bool("transfer", path.transfer);
       break;
     default:
       if (path.method == Method::fixed && node.has("like"))
@@ -137,6 +139,7 @@ std::string PathOptions::describe() const {
   if (draw.guidance > 1) text += fmt::format(", guidance {:g}", draw.guidance);
   if (draw.stop_below > 0)
     text += fmt::format(", until the image moves <{:g} {} times", draw.stop_below, draw.patience);
+  if (draw.stop_below > 0 && draw.stop_from > 0) text += fmt::format(" after {:g} of the way", draw.stop_from);
   if (draw.cache_interval > 1)
     text += fmt::format(", 1 of {} evaluations whole (branch {})", draw.cache_interval, draw.cache_branch);
   if (draw.guidance_agreement < 1) text += fmt::format(", guided until {:g} agree", draw.guidance_agreement);

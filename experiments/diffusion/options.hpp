@@ -23,6 +23,7 @@ struct PathOptions {
   DrawOptions draw;                 // guidance, and ways to make steps cheaper or to stop early, of any method
   std::string like;                 // fixed: as much work as this path's mean on the calibration samples
   std::string predictor;            // predicted, length, shuffled: model folder
+  bool transfer = false;            // the same: it may have been made for another model, sampler or guidance
   std::vector<std::int64_t> steps;  // oracle: the counts that it chooses from
   double similarity = 0.9;          // oracle: what is similar enough to the reference
   Node node;

@@ -48,8 +48,8 @@ class Row {
   }
 
   // Whether the clean image has stood still for long enough; the latents are that image then.
-  bool stops(const DrawOptions& options) {
-    if (options.stop_below <= 0) return false;
+  bool stops(const DrawOptions& options, double way) {
+    if (options.stop_below <= 0 || way < options.stop_from) return false;
     const std::span<const float> clean = way_->clean();
     const bool moved = before_.empty() || root_mean_square(before_, clean) >= options.stop_below;
     still_ = moved ? 0 : still_ + 1;
@@ -131,8 +131,9 @@ class Drawer {
 
   void take_out_still_rows(std::size_t evaluation) {
     std::vector<std::size_t> going;
+    const double way = static_cast<double>(evaluation) / static_cast<double>(sampler_.evaluations());
     for (std::size_t i = 0; i < rows_.size(); ++i) {
-      if (rows_[i].stops(options_)) {
+      if (rows_[i].stops(options_, way)) {
         finish(i, evaluation + 1);
       } else {
         going.push_back(i);

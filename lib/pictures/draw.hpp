@@ -19,6 +19,9 @@ struct DrawOptions {
   // evaluations in a row; 0: never.
   double stop_below = 0;
   std::int64_t patience = 2;
+  // Not before this share of the evaluations: in much noise the clean image is blurred and moves little, though
+  // everything is still to come.
+  double stop_from = 0;
   // DeepCache: every so many evaluations one is whole, the others reuse its deep features; 1: all are whole.
   std::int64_t cache_interval = 1, cache_branch = 0;
   // Guidance is left out from the evaluation on at which all predictions of a picture agree to this cosine; 2: never.

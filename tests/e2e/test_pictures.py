@@ -14,6 +14,20 @@ optimiser: {{kind: muon, steps: 8, learning_rate: 4.0e-3, warmup: 2}}
 """
 
 
+STEPS = """kind: step_predictor
+output: {folder}/predictor
+work: {folder}/labels
+pipeline: {folder}/model
+sampler: {{sampler: ddim}}
+guidance: 2
+grid: [2, 4, 8]
+seeds: 1
+prompts: {{kind: scenes, complexities: [1, 2], training: 10, evaluation: 4, wordings: 2}}
+encoder: {{width: 16, layers: 1, heads: 2}}
+optimiser: {{steps: 6, warmup: 1}}
+"""
+
+
 def model(folder):
     config = folder / "train.yaml"
     config.write_text(TOY.format(folder=folder))
@@ -56,6 +70,33 @@ def test_captions_are_drawn_and_judged(folder):
     check(width == 2 + 128, f"features.csv has {width} columns")
     traces = [json.loads(line) for line in (done / "traces.jsonl").read_text().splitlines()]
     check(len(traces) == len(samples), "a picture left no trace")
+
+
+def test_steps_are_predicted_from_captions(folder):
+    network = model(folder)
+    config = folder / "steps.yaml"
+    config.write_text(STEPS.format(folder=folder))
+    dynexec("train", config, "--quiet", timeout=300).ok()
+    labels = (folder / "labels/labels.csv").read_bytes()
+    dynexec("train", config, "--quiet", "--set", "quantile=0.5", timeout=300).ok()
+    check((folder / "labels/labels.csv").read_bytes() == labels, "labels were drawn again")
+    predictor = str(folder / "predictor")
+    paths = [{"name": "full", "steps": 8}, {"name": "predicted", "method": "predicted", "predictor": predictor},
+             {"name": "shuffled", "method": "shuffled", "predictor": predictor}, {"name": "length", "method": "length", "predictor": predictor},
+             {"name": "same", "like": "predicted"}, {"name": "stack", "method": "predicted", "predictor": predictor, "cache_interval": 2}]
+    bench(experiment(folder, network, paths=paths), folder / "out", "--quiet").ok()
+    found = rows(run_folder(folder / "out") / "samples.csv")
+    check(not any(row["error"] for row in found), "a row failed")
+    steps = {name: sorted(int(row["steps"]) for row in found if row["path"] == name) for name in ("predicted", "shuffled", "length")}
+    check(set(steps["predicted"] + steps["length"]) <= {2, 4, 8}, f"steps are not of the grid: {steps}")
+    check(steps["predicted"] == steps["shuffled"], f"the shuffled control has other forecasts: {steps}")
+
+    def refused(part, **path):
+        wrong = experiment(folder, network, paths=[{"name": "full", "steps": 8}, {"name": "p", "method": "predicted", "predictor": predictor, **path}])
+        bench(wrong, folder / "out", "--quiet").exits(2).one_error().says(part)
+
+    refused("sampler ddim", sampler="euler")
+    refused("guidance 2", guidance=3)
 
 
 def test_decisions_and_pictures_are_shown(folder):

@@ -169,6 +169,9 @@ TEST_CASE("a picture that has stopped moving is done, and a fixed control may wo
   CHECK(outcome.sampling.evaluations == 4);
   const auto& pixels = std::any_cast<const PictureOutput&>(outcome.output).pixels;
   CHECK(pixels[0] == Approx(-0.5).epsilon(1e-3));
+  converged.draw.stop_from = 0.5;  // nothing is looked at before: one to compare with, three that do not move
+  CHECK(f.run(converged).sampling.evaluations == 29);
+  converged.draw.stop_from = 0;
   converged.draw.stop_below = 0;
   CHECK(f.run(converged).sampling.evaluations == 50);
 
