@@ -73,9 +73,10 @@ TEST_CASE("probabilities, features and maps are those of the network") {
     const std::vector<float>& found = both[1].probabilities;
     const double highest = std::max({logits[0], logits[1], logits[2]});
     const auto share = [&](std::size_t k) { return std::exp(static_cast<double>(logits[k]) - highest); };
-    for (const std::size_t k : {0, 1, 2})
+    for (const std::size_t k : std::initializer_list<std::size_t>{0, 1, 2})
       CHECK(found[k] == doctest::Approx(share(k) / (share(0) + share(1) + share(2))).epsilon(1e-4));
-    for (const std::size_t k : {3, 4}) CHECK(found[k] == doctest::Approx(1 / (1 + std::exp(-logits[k]))));
+    for (const std::size_t k : std::initializer_list<std::size_t>{3, 4})
+      CHECK(found[k] == doctest::Approx(1 / (1 + std::exp(-logits[k]))));
 
     // The last map of each size, and the same pictures alone.
     const std::vector<std::int64_t> sizes =
