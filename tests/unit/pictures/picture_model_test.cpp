@@ -200,7 +200,8 @@ TEST_CASE("folders that are no model of pictures") {
   CHECK(refusal([](TextPipeline&) {}).message().empty());
   CHECK(ends_with(where([](TextPipeline& f) { f.unet.config.erase("sample_size"); }), "config.json: sample_size"));
   for (const auto& [patch, with_vae] : {std::pair{0, false}, {17, false}, {3, false}, {2, true}}) {
-    CAPTURE(patch);
+    const int pixels = patch;
+    CAPTURE(pixels);
     CHECK(ends_with(where([patch = patch, with_vae = with_vae](TextPipeline& f) {
                       if (!with_vae) f.make_patched();
                       f.index["patch"] = patch;

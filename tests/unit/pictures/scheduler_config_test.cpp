@@ -80,7 +80,8 @@ TEST_CASE("every scheduler with a sampler of ours") {
       {"LMSDiscrete", SamplerKind::ddim},
   };
   for (const auto& [name, kind] : classes) {
-    CAPTURE(name);
+    const std::string scheduler = name;
+    CAPTURE(scheduler);
     const SamplerOptions options = read({{"_class_name", name + "Scheduler"}, {"use_karras_sigmas", true}});
     CHECK(options.kind == kind);
     // What is read can be made a sampler of.

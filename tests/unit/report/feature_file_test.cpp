@@ -87,7 +87,7 @@ TEST_CASE("features survive the way through the file, bit by bit") {
   std::vector<SampleRow> back = rows;
   for (SampleRow& row : back) row.features.clear();
   attach_features(read(path), path, TornEnd::refuse, back);
-  for (const std::size_t row : {0, 1}) {
+  for (const std::size_t row : std::initializer_list<std::size_t>{0, 1}) {
     REQUIRE(back[row].features.size() == 5);
     for (std::size_t i = 0; i < 5; ++i) {
       CAPTURE(i);
