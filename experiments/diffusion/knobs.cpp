@@ -11,8 +11,8 @@ const std::vector<double> kThresholds{0,    0.001, 0.002, 0.003, 0.005, 0.007, 0
 const std::vector<double> kSteps{100, 80, 60, 50, 40, 35, 30, 25, 20, 17, 15, 12, 10, 8, 7, 6, 5};
 // Evaluations of which one is whole.
 const std::vector<double> kIntervals{1, 2, 3, 4, 5, 6, 8};
-// Cosines from which guidance is left out; 1 is never reached.
-const std::vector<double> kAgreements{1, 0.9999, 0.9995, 0.999, 0.998, 0.995, 0.99, 0.98, 0.95, 0.9};
+// Cosines from which guidance is left out; 2 is never reached.
+const std::vector<double> kAgreements{2, 0.9999, 0.9995, 0.999, 0.998, 0.995, 0.99, 0.98, 0.95, 0.9};
 
 }  // namespace
 

@@ -85,9 +85,13 @@ PathOptions read_path(const Node& node, const SamplerOptions& shared, const Draw
       path.transfer = node.get_bool("transfer", path.transfer);
       break;
     default:
-      if (path.method == Method::fixed && node.has("like"))
+      if (path.method == Method::fixed && node.has("like")) {
         path.like = node.get_string("like");
-      else
+        for (const char* key : {"threshold", "guidance_agreement"})
+          if (node.has(key))
+            node.at(key).fail("differs in work from picture to picture, and a control works the same for all",
+                              "leave it out beside `like`");
+      } else
         path.sampler.steps = node.get_int("steps", path.sampler.steps, 1, kMostSteps);
   }
   return path;
@@ -107,8 +111,8 @@ void check_paths(const Node& paths, const std::vector<PathOptions>& read) {
       return other.name == path.like && other.like.empty() && other.method != Method::shuffled;
     });
     if (!found)
-      path.node.at("like").fail("names no path of this config that decides for itself",
-                                "name a converged, predicted, length or oracle path");
+      path.node.at("like").fail("names no path of this config that stands for itself",
+                                "name a path without `like` that is not shuffled");
   }
 }
 

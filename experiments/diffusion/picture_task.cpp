@@ -36,10 +36,9 @@ PictureTask::PictureTask(std::shared_ptr<const PictureModel> model, std::vector<
 
 Sample PictureTask::sample(std::size_t index) const {
   const PicturePrompt& prompt = prompts_.at(index);
-  PictureInput input{.prompt = prompt,
-                     .noise = std::vector<float>(static_cast<std::size_t>(model_->latent_shape().elements()))};
-  RandomStream random = Streams{options_.seed, options_.first_noise + index, 0}.stream(Purpose::task);
-  for (float& value : input.noise) value = static_cast<float>(random.normal());
+  PictureInput input{
+      .prompt = prompt,
+      .noise = start_noise({options_.seed, options_.first_noise + index, 0}, model_->latent_shape().elements())};
   return {.index = index, .id = prompt.id, .group = prompt.group, .input = std::move(input)};
 }
 

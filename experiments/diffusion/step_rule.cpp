@@ -1,7 +1,9 @@
 #include "experiments/diffusion/step_rule.hpp"
 
+#include <fmt/format.h>
+
 #include <algorithm>
-#include <cmath>
+#include <numeric>
 
 #include "base/error.hpp"
 #include "base/interrupt.hpp"
@@ -10,8 +12,6 @@
 
 namespace dynexec::diffusion {
 namespace {
-
-constexpr std::int64_t kMostSteps = 1000;  // that a control is given
 
 class Constant : public StepRule {
  public:
@@ -39,10 +39,14 @@ class SameWork : public StepRule {
       const auto sampler = make_sampler(options_.sampler_of(steps));
       return draw(*shared_->model, *sampler, {&input, 1}, options_.draw).front().cost.macs;
     };
+    const std::int64_t most = most_steps();
     std::int64_t few = 0, enough = 1;
-    while (enough < kMostSteps && macs_of(enough) < wanted) {
+    while (macs_of(enough) < wanted) {
+      if (enough == most)
+        options_.node.at("like").fail(fmt::format("works more than this path with all of {} steps does", most),
+                                      "name a path that works less, or leave savings out of this one");
       few = enough;
-      enough = std::min(2 * enough, kMostSteps);
+      enough = std::min(2 * enough, most);
     }
     while (enough - few > 1) {
       const std::int64_t middle = (few + enough) / 2;
@@ -54,6 +58,17 @@ class SameWork : public StepRule {
   Forecast forecast(const Sample&) const override { return {.steps = steps_}; }
 
  private:
+  // That the noise schedule allows this sampler.
+  std::int64_t most_steps() const {
+    for (std::int64_t steps = options_.sampler.noise.train_steps; steps > 1; --steps) try {
+        (void)make_sampler(options_.sampler_of(steps));
+        return steps;
+      } catch (const Error&) {
+        continue;
+      }
+    return 1;
+  }
+
   std::shared_ptr<const Shared> shared_;
   PathOptions options_;
   std::int64_t steps_ = 1;
@@ -98,9 +113,12 @@ class Shuffled : public StepRule {
       ids.push_back(sample.id);
       forecasts.push_back(rule_.forecast(sample));
     }
-    RandomStream random(0, forecasts.size(), 0, static_cast<std::uint32_t>(Purpose::order));
-    random.shuffle(forecasts);
-    for (std::size_t i = 0; i < ids.size(); ++i) forecasts_[ids[i]] = forecasts[i];
+    // A shift in a random order leaves no forecast where it was.
+    std::vector<std::size_t> order(ids.size());
+    std::iota(order.begin(), order.end(), std::size_t{0});
+    RandomStream random(0, ids.size(), 0, static_cast<std::uint32_t>(Purpose::order));
+    random.shuffle(order);
+    for (std::size_t i = 0; i < order.size(); ++i) forecasts_[ids[order[i]]] = forecasts[order[(i + 1) % order.size()]];
   }
 
   Forecast forecast(const Sample& sample) const override { return forecasts_.at(sample.id); }

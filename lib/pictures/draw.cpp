@@ -14,7 +14,8 @@
 namespace dynexec {
 namespace {
 
-constexpr double kRange = 2;  // of pixels from -1 to 1
+constexpr double kRange = 2;                     // of pixels from -1 to 1
+constexpr std::uint32_t kStartNoise = 1u << 30;  // on the repetitions of its stream
 
 double root_mean_square(std::span<const float> a, std::span<const float> b) {
   double sum = 0;
@@ -167,6 +168,13 @@ Planes planes_of(const ImageShape& shape, std::span<const float> values) {
 }
 
 }  // namespace
+
+std::vector<float> start_noise(const Streams& streams, std::int64_t elements) {
+  RandomStream random = Streams{streams.seed, streams.sample, streams.repetition | kStartNoise}.stream(Purpose::task);
+  std::vector<float> noise(static_cast<std::size_t>(elements));
+  for (float& value : noise) value = static_cast<float>(random.normal());
+  return noise;
+}
 
 std::vector<Drawing> draw(const PictureModel& model, const Sampler& sampler, std::span<const DrawInput> inputs,
                           const DrawOptions& options) {

@@ -36,6 +36,10 @@ struct DrawInput {
   Streams streams;           // for samplers that draw more noise
 };
 
+// Standard normal noise to begin with, from a stream that nothing else is drawn from: neither the sampler's noise nor
+// the procedural tasks, whose prompts it would tell of.
+std::vector<float> start_noise(const Streams& streams, std::int64_t elements);
+
 struct Drawing {
   std::vector<float> pixels;  // in -1 to 1
   std::int64_t steps = 0;     // of the sampler

@@ -13,7 +13,8 @@
 
 namespace dynexec {
 
-// Counted by the code that ran: text encoder, time embeddings, keys of the prompt, network, image decoder.
+// Counted by the code that ran: text encoder, keys of the prompt, network, image decoder. The time embeddings of a
+// schedule are made once for all its pictures and belong to none.
 struct PictureCost {
   double macs = 0, weight_bytes = 0;
   std::int64_t evaluations = 0;  // of the network, for one picture; with guidance each counts twice

@@ -31,18 +31,14 @@ void add(PictureCost& cost, const diffusers::Cost& more) {
   cost.weight_bytes += more.weight_bytes;
 }
 
-// The time embeddings of schedules, each computed once.
+// The time embeddings of schedules, each computed once. No picture is charged for them: else its cost would depend on
+// which one was first.
 class TimeTables {
  public:
-  // Adds to `cost` when the table is new.
-  std::shared_ptr<const diffusers::TimeTable> get(const diffusers::UNet& unet, const std::vector<double>& timesteps,
-                                                  PictureCost& cost) {
+  std::shared_ptr<const diffusers::TimeTable> get(const diffusers::UNet& unet, const std::vector<double>& timesteps) {
     const std::scoped_lock lock(mutex_);
     auto& table = tables_[timesteps];
-    if (!table) {
-      table = std::make_shared<const diffusers::TimeTable>(unet.times(timesteps));
-      add(cost, table->cost);
-    }
+    if (!table) table = std::make_shared<const diffusers::TimeTable>(unet.times(timesteps));
     return table;
   }
 
@@ -150,7 +146,7 @@ diffusers::Prompt PipelineModel::encode(const PictureRequest& request, PictureCo
 std::unique_ptr<Denoising> PipelineModel::begin(const PictureRequest& request) const {
   check(request);
   PipelineStart start{.unet = pipeline_.unet};
-  start.times = tables_.get(*pipeline_.unet, request.timesteps, start.cost);
+  start.times = tables_.get(*pipeline_.unet, request.timesteps);
   if (takes_text()) start.prompt = encode(request, start.cost);
   return std::make_unique<PipelineDenoising>(std::move(start), request, latent_shape());
 }

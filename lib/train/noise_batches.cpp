@@ -13,6 +13,8 @@ namespace dynexec {
 namespace {
 
 constexpr std::int64_t kColours = 3;
+// Streams of their own: from that of repetition 0 the scene is drawn, and noise from the same bits would tell of it.
+constexpr std::uint32_t kOfBatch = 1, kOfNoise = 2;
 
 at::Tensor tensor_of(const std::vector<float>& values, at::IntArrayRef shape) {
   at::Tensor tensor = at::empty(shape);
@@ -35,13 +37,13 @@ NoiseBatches::Drawn NoiseBatches::draw(const SceneOptions& scenes, std::uint64_t
   const auto count = static_cast<std::size_t>(rows * kColours * scenes::kImageSize * scenes::kImageSize);
   drawn.pixels.reserve(count);
   drawn.noise.reserve(count);
-  RandomStream shared(options_.seed, first, 1, static_cast<std::uint32_t>(Purpose::training));
+  RandomStream shared(options_.seed, first, kOfBatch, static_cast<std::uint32_t>(Purpose::training));
   const double offset = shared.uniform();
   for (std::int64_t row = 0; row < rows; ++row) {
     const std::uint64_t index = first + static_cast<std::uint64_t>(row);
     const CaptionedScene scene = draw_captioned_scene(scenes, index, Purpose::training);
     for (const float value : scene.pixels) drawn.pixels.push_back(2 * value - 1);
-    RandomStream random(options_.seed, index, 0, static_cast<std::uint32_t>(Purpose::training));
+    RandomStream random(options_.seed, index, kOfNoise, static_cast<std::uint32_t>(Purpose::training));
     const bool silent = random.uniform() < no_text;
     for (std::size_t i = 0; i < scene.pixels.size(); ++i) drawn.noise.push_back(static_cast<float>(random.normal()));
     const double share = (static_cast<double>(row) + offset) / static_cast<double>(rows);

@@ -127,7 +127,7 @@ NoiseTrainOptions read_noise_train_options(const Node& root, const std::string& 
 
 std::string fingerprint_of(const NoiseTrainOptions& o) {
   const OptimiserOptions& p = o.optimiser;
-  return sha256_hex(fmt::format("diffusion 1|{}|{}|{}|{}|{}|{}|{}|{}|{}|{}|{}|{}|{}|{}|{}|{}|{}|{}|{}|{}|{}|{}|{}|{}",
+  return sha256_hex(fmt::format("diffusion 2|{}|{}|{}|{}|{}|{}|{}|{}|{}|{}|{}|{}|{}|{}|{}|{}|{}|{}|{}|{}|{}|{}|{}|{}",
                                 o.seed, o.patch, o.unet.dump(), o.text.dump(), fmt::join(o.scenes.complexities, ","),
                                 o.scenes.seed, o.batch, o.no_text, static_cast<int>(o.noise.betas), o.noise.beta_start,
                                 o.noise.beta_end, o.noise.train_steps, static_cast<int>(o.prediction), o.average,

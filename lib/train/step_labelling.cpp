@@ -103,12 +103,9 @@ class LabelFile {
 };
 
 DrawInput input_of(const StepLabelling& labelling, std::size_t text, std::size_t seed, std::int64_t elements) {
-  const Streams streams{.seed = labelling.seed, .sample = text, .repetition = static_cast<std::uint32_t>(seed)};
-  DrawInput input{.text = labelling.texts[text], .noise = {}, .streams = streams};
-  RandomStream random = streams.stream(Purpose::task);
-  input.noise.resize(static_cast<std::size_t>(elements));
-  for (float& value : input.noise) value = static_cast<float>(random.normal());
-  return input;
+  // Repetition 0 is of pictures that are measured.
+  const Streams streams{.seed = labelling.seed, .sample = text, .repetition = static_cast<std::uint32_t>(seed) + 1};
+  return {.text = labelling.texts[text], .noise = start_noise(streams, elements), .streams = streams};
 }
 
 // The curves of pictures made together, in the order of the inputs.

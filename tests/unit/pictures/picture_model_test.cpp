@@ -75,8 +75,7 @@ TEST_CASE("texts and schedules are prepared once") {
   const TextPipeline folder;
   const auto model = folder.load();
   const PictureCost first = model->begin(request_of(1))->cost(0), second = model->begin(request_of(1))->cost(0);
-  // The tables of time embeddings: two matrices and three residual blocks at three timesteps, shared by two rows.
-  CHECK(first.macs - second.macs == 3 * (8 * 32 + 32 * 32 + 3 * 32 * 8) / 2.0);
+  CHECK(first.macs == second.macs);  // the first of a schedule is charged for no more than the others
   CHECK(second.macs > 0);
   CHECK(second.evaluations == 0);
   const PictureCost guided = model->begin(request_of(3))->cost(0);

@@ -138,6 +138,24 @@ TEST_CASE("batches of pictures: the noise schedule's mixture, captions left out,
   CHECK((batches.evaluation(0, 8).ids.ne(0).sum(1) > 2).all().item<bool>());
 }
 
+TEST_CASE("captions are left out, and noises drawn, whatever the scene is") {
+  const Setup setup({"data.batch=512", "data.no_text=0.5", "data.complexities=[1, 2, 3, 4, 5]"});
+  const auto tokenizer = Tokenizer::parse(scene_tokenizer(), "tokenizer.json");
+  const NoiseBatch batch = NoiseBatches(setup.options, tokenizer).next(0);
+  std::map<int, std::pair<int, int>> silent;  // by complexity: left out, all
+  for (std::int64_t row = 0; row < 512; ++row) {
+    const CaptionedScene scene =
+        draw_captioned_scene(setup.options.scenes, static_cast<std::uint64_t>(row), Purpose::training);
+    silent[scene.complexity].first += batch.ids[row].ne(0).sum().item<std::int64_t>() == 2 ? 1 : 0;
+    silent[scene.complexity].second += 1;
+  }
+  REQUIRE(silent.size() == 5);
+  for (const auto& [complexity, counts] : silent) {
+    CHECK(counts.first > 0.3 * counts.second);
+    CHECK(counts.first < 0.7 * counts.second);
+  }
+}
+
 TEST_CASE("options of a diffusion model that do not fit are refused with their place") {
   for (const char* wrong : {"model.patch=3", "data.complexities=[6]", "model.text.layers=0", "model.attending_levels=3",
                             "noise.prediction=noise", "modle.patch=2"}) {
