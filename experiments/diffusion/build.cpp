@@ -47,12 +47,18 @@ void check_forecaster(const PathOptions& path, const StepPredictorConfig& made, 
   const std::string sampler = sampler_names()[static_cast<std::size_t>(path.sampler.kind)];
   if (made.sampler != sampler)
     differs(fmt::format("was made for the sampler {}, and the path's is {}", made.sampler, sampler));
+  const std::string spacing = spacing_names()[static_cast<std::size_t>(path.sampler.spacing)];
+  if (!made.spacing.empty() && made.spacing != spacing)
+    differs(fmt::format("was made for {} spacing, and the path's is {}", made.spacing, spacing));
+  if (made.karras != path.sampler.karras)
+    differs(fmt::format("was made {} Karras noise levels, and the path is {} them", made.karras ? "with" : "without",
+                        path.sampler.karras ? "with" : "without"));
   if (made.guidance != path.draw.guidance)
     differs(fmt::format("was made for guidance {:g}, and the path's is {:g}", made.guidance, path.draw.guidance));
   if (!made.model_sha256.empty() && made.model_sha256 != model) differs("was made for another model");
 }
 
-void load_forecasters(Shared& shared, std::vector<Provenance>& provenance) {
+void load_forecasters(Shared& shared, const std::string& model_sha256, std::vector<Provenance>& provenance) {
   for (const PathOptions& path : shared.paths) {
     if (path.predictor.empty()) continue;
     auto& forecaster = shared.forecasters[path.predictor];
@@ -64,7 +70,12 @@ void load_forecasters(Shared& shared, std::vector<Provenance>& provenance) {
                             .sha256 = ModelFolder::open(folder).sha256(),
                             .parameters = forecaster->predictor().parameters()});
     }
-    check_forecaster(path, forecaster->predictor().config(), shared.model->sha256());
+    check_forecaster(path, forecaster->predictor().config(), model_sha256);
+    try {
+      (void)make_sampler(path.sampler_of(forecaster->predictor().config().grid.back()));
+    } catch (const Error& error) {
+      path.node.at("predictor").fail("may ask for " + error.message(), error.hint());
+    }
   }
 }
 
@@ -88,7 +99,7 @@ Experiment build(const Node& root) {
   experiment.provenance.insert(experiment.provenance.end(), prompts.provenance.begin(), prompts.provenance.end());
   PictureTaskOptions task{.seed = options.seed, .reference = make_sampler(options.reference), .draw = options.draw};
   task.judge = read_judge(root, shared->model->picture_shape(), experiment.provenance);
-  load_forecasters(*shared, experiment.provenance);
+  load_forecasters(*shared, experiment.provenance.front().sha256, experiment.provenance);
 
   // Calibration noises lie behind the measured ones.
   PictureTaskOptions behind = task;

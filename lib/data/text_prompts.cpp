@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <limits>
+#include <set>
 
 #include "base/error.hpp"
 #include "base/resource_path.hpp"
@@ -200,10 +201,14 @@ std::vector<PromptRecord> read_prompts(const PromptOptions& options) {
                                                               : read_fields(source);
   const std::string stem = path.stem().string();
   std::size_t number = 0;
+  std::set<std::string> ids;
   for (PromptRecord& record : records) {
     record.id = stem + "/" + (record.id.empty() ? std::to_string(number) : record.id);
     ++number;
     if (!options.prompt_template.empty()) record.prompt = fill(options.prompt_template, record.prompt);
+    if (!ids.insert(record.id).second)
+      throw Error(ErrorKind::data, "two prompts have the id '" + record.id + "'", source.name,
+                  "name an id_field whose values differ, or none");
     if (record.reference.find("####") != std::string::npos) record.reference = final_answer(record.reference);
   }
   std::erase_if(records, [&](const PromptRecord& record) {
