@@ -47,6 +47,11 @@ class StepBar {
   std::int64_t last_ = 0;
 };
 
+// Nothing before the first look at the calibration split.
+std::string once_known(const char* name, double loss) {
+  return loss < 0 ? "" : fmt::format(", {} {:.4f}", name, loss);
+}
+
 // What every kind of training shares around `fit`, which shows its steps on the bar and returns the folder it wrote.
 template <class Fit>
 int run(const Config& config, const TrainArgs& args, Fit fit, const std::string& unit = "steps") {
@@ -97,8 +102,8 @@ int train_command(const TrainArgs& args) {
     return run(config, args, [&](StepBar& bar) {
       const auto show = [&](const NoiseTrainProgress& progress) {
         bar.show(progress.step, progress.steps,
-                 fmt::format("loss {:.4f}, calibration {:.4f}, {:.0f} pictures/s", progress.loss, progress.eval_loss,
-                             progress.pictures_per_second));
+                 fmt::format("loss {:.4f}{}, {:.0f} pictures/s", progress.loss,
+                             once_known("calibration", progress.eval_loss), progress.pictures_per_second));
       };
       return train_diffusion(options, show, interrupted).output;
     });
@@ -128,8 +133,8 @@ int train_command(const TrainArgs& args) {
   return run(config, args, [&](StepBar& bar) {
     const auto show = [&](const TrainProgress& progress) {
       bar.show(progress.step, progress.steps,
-               fmt::format("loss {:.4f}, calibration {:.4f}, {:.0f} tokens/s", progress.loss, progress.eval_loss,
-                           progress.tokens_per_second));
+               fmt::format("loss {:.4f}{}, {:.0f} tokens/s", progress.loss,
+                           once_known("calibration", progress.eval_loss), progress.tokens_per_second));
     };
     return train(options, show, interrupted).output;
   });

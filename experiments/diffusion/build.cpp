@@ -15,9 +15,14 @@
 namespace dynexec::diffusion {
 namespace {
 
-// What does not fit the noise schedule is said at its place, before anything runs.
-void check_samplers(const Options& options) {
+// What does not fit the noise schedule or the network is said at its place, before anything runs.
+void check_paths(const Options& options, const PictureModel& model) {
   for (const PathOptions& path : options.paths) try {
+      if (path.draw.cache_interval > 1) {
+        const std::vector<std::string> texts(model.takes_text() ? 1 : 0);
+        (void)model.begin({.texts = texts, .timesteps = {0}, .cache_branch = path.draw.cache_branch});
+      }
+
       const bool own = path.method == Method::fixed || path.method == Method::converged;
       const std::int64_t others = path.steps.empty() ? 1 : path.steps.back();
       (void)make_sampler(path.sampler_of(own && path.like.empty() ? path.sampler.steps : others));
@@ -26,11 +31,11 @@ void check_samplers(const Options& options) {
     }
 }
 
-std::shared_ptr<const Judge> read_judge(const Node& root, const ImageShape& shape,
-                                        std::vector<Provenance>& provenance) {
+std::shared_ptr<const SceneJudge> read_judge(const Node& root, const ImageShape& shape,
+                                             std::vector<Provenance>& provenance) {
   if (!root.has("judge")) return nullptr;
   const std::string folder = root.get_string("judge");
-  auto judge = std::make_shared<Judge>(resolve_path(folder), shape);
+  auto judge = std::make_shared<SceneJudge>(resolve_path(folder), shape);
   provenance.push_back({.role = "judge",
                         .path = folder,
                         .sha256 = ModelFolder::open(resolve_path(folder)).sha256(),
@@ -87,7 +92,7 @@ Experiment build(const Node& root) {
   shared->model = load_picture_model(resolve_path(network));
   const bool takes_text = shared->model->takes_text();
   const Options options = read_options(root, shared->model->sampling(), takes_text);
-  check_samplers(options);
+  check_paths(options, *shared->model);
   shared->paths = options.paths;
 
   Experiment experiment;
@@ -99,7 +104,8 @@ Experiment build(const Node& root) {
   experiment.provenance.insert(experiment.provenance.end(), prompts.provenance.begin(), prompts.provenance.end());
   PictureTaskOptions task{.seed = options.seed, .reference = make_sampler(options.reference), .draw = options.draw};
   task.judge = read_judge(root, shared->model->picture_shape(), experiment.provenance);
-  load_forecasters(*shared, experiment.provenance.front().sha256, experiment.provenance);
+  const std::string model_sha256 = experiment.provenance.front().sha256;
+  load_forecasters(*shared, model_sha256, experiment.provenance);
 
   // Calibration noises lie behind the measured ones.
   PictureTaskOptions behind = task;

@@ -55,7 +55,7 @@ double PictureTask::similarity(std::span<const float> first, std::span<const flo
   return dynexec::similarity(model_->picture_shape(), first, second);
 }
 
-const Judgement& PictureTask::judged_reference(const Sample& sample) const {
+const SceneJudgement& PictureTask::judged_reference(const Sample& sample) const {
   const auto known = judged_.find(sample.id);
   if (known != judged_.end()) return known->second;
   return judged_.emplace(sample.id, options_.judge->judge(reference(sample))).first->second;
@@ -67,7 +67,7 @@ std::vector<Score> PictureTask::score(const Sample& sample, const Outcome& outco
   const double ratio = psnr(planes_of(shape, found), planes_of(shape, wanted), kRange);
   std::vector<Score> scores{{"ssim", similarity(found, wanted)}, {"psnr_db", std::min(ratio, kHighestPsnr)}};
   if (!options_.judge) return scores;
-  const Judgement judged = options_.judge->judge(found);
+  const SceneJudgement judged = options_.judge->judge(found);
   scores.push_back({"feature_distance", judged.distance(judged_reference(sample))});
   const auto& promises = std::any_cast<const PictureInput&>(sample.input).prompt.promises;
   if (promises) scores.push_back({"attribute_accuracy", judged.accuracy(*promises)});

@@ -10,9 +10,9 @@
 
 #include "data/scenes/promises.hpp"
 #include "diffusion/sampler.hpp"
-#include "experiments/diffusion/judge.hpp"
 #include "measure/contract.hpp"
 #include "pictures/draw.hpp"
+#include "pictures/scene_judge.hpp"
 
 namespace dynexec::diffusion {
 
@@ -38,7 +38,7 @@ struct PictureTaskOptions {
   std::size_t first_noise = 0;                    // of the seed's endless list of noises
   std::shared_ptr<const Sampler> reference;       // of the pictures that others are compared with
   DrawOptions draw;                               // of the same
-  std::shared_ptr<const Judge> judge;             // null: likeness alone
+  std::shared_ptr<const SceneJudge> judge;        // null: likeness alone
   std::vector<std::vector<float>> real_pictures;  // [picture shape] each, of what the prompts describe; for the judge
 };
 
@@ -60,13 +60,13 @@ class PictureTask : public Task {
   double similarity(std::span<const float> first, std::span<const float> second) const;
 
  private:
-  const Judgement& judged_reference(const Sample& sample) const;
+  const SceneJudgement& judged_reference(const Sample& sample) const;
 
   std::shared_ptr<const PictureModel> model_;
   std::vector<PicturePrompt> prompts_;
   PictureTaskOptions options_;
   mutable std::map<std::string, std::vector<float>> references_;  // by sample id
-  mutable std::map<std::string, Judgement> judged_;
+  mutable std::map<std::string, SceneJudgement> judged_;
 };
 
 }  // namespace dynexec::diffusion

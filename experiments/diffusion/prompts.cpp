@@ -55,12 +55,13 @@ std::vector<std::vector<float>> real_pictures(const std::vector<PicturePrompt>& 
   return pictures;
 }
 
-PromptLists scene_lists(const Node& task, std::int64_t samples, std::int64_t calibration, std::uint64_t seed) {
+PromptLists scene_lists(const Node& task, std::int64_t samples, std::int64_t calibration, std::uint64_t seed,
+                        bool judged) {
   PromptLists lists;
   SceneOptions options = read_scenes(task, samples, seed);
   lists.test = prompts_of(options);
   const std::int64_t real = task.get_int("real_pictures", 2000, 0, 1'000'000);
-  lists.real_pictures = real_pictures(lists.test, real, seed);
+  if (judged) lists.real_pictures = real_pictures(lists.test, real, seed);
   options.split = options.split == Split::calibration ? Split::train : Split::calibration;
   options.samples = calibration;
   lists.calibration = prompts_of(options);
@@ -103,7 +104,7 @@ PromptLists read_prompt_lists(const Node& root, std::int64_t calibration, std::u
   // Of a file all prompts by default.
   if (kind == "prompts") return file_lists(root, calibration);
   const std::int64_t samples = task.get_int("samples", 64, 1, 1'000'000);
-  if (kind == "scenes") return scene_lists(task, samples, calibration, seed);
+  if (kind == "scenes") return scene_lists(task, samples, calibration, seed, root.has("judge"));
   return noise_lists(samples, calibration, seed);
 }
 

@@ -7,6 +7,7 @@
 
 #include "base/error.hpp"
 #include "base/sha256.hpp"
+#include "train/complexities.hpp"
 
 namespace dynexec {
 namespace {
@@ -63,9 +64,7 @@ nlohmann::json text_config(const Node& node) {
 SceneOptions read_scenes(const Node& node) {
   SceneOptions scenes;
   scenes.split = Split::train;
-  scenes.complexities.clear();
-  for (const std::int64_t level : node.get_ints("complexities", {1, 2, 3, 4, 5}))
-    scenes.complexities.push_back(static_cast<int>(level));
+  scenes.complexities = read_complexities(node);
   scenes.seed = static_cast<std::uint64_t>(node.get_int("seed", 1, 0, kMany));
   try {
     scenes.check();

@@ -8,11 +8,12 @@
 
 #include <chrono>
 #include <cmath>
+#include <thread>
 
 #include "base/atomic_file.hpp"
 #include "base/error.hpp"
-#include "kernels/thread_pool.hpp"
 #include "train/checkpoint.hpp"
+#include "train/data_parallel.hpp"
 #include "train/loss_log.hpp"
 #include "train/noise_batches.hpp"
 #include "train/noise_export.hpp"
@@ -32,11 +33,14 @@ class LowProducts {
     if (!enabled_) return;
     at::autocast::set_autocast_dtype(at::kCPU, at::kBFloat16);
     at::autocast::set_autocast_enabled(at::kCPU, true);
+    // One cache serves all threads, and each empties it when it ends.
+    at::autocast::set_autocast_cache_enabled(false);
     at::autocast::increment_nesting();
   }
   ~LowProducts() {
     if (!enabled_) return;
-    if (at::autocast::decrement_nesting() == 0) at::autocast::clear_cache();
+    at::autocast::decrement_nesting();
+    at::autocast::set_autocast_cache_enabled(true);
     at::autocast::set_autocast_enabled(at::kCPU, false);
   }
   LowProducts(const LowProducts&) = delete;
@@ -60,7 +64,8 @@ class Run {
         module_(options.unet, with_vocabulary(options.text, *tokenizer_), options.seed),
         bf16_(choose_bf16(options.precision, {.width = 128, .ffn = 512}, options.batch * 16)),
         optimiser_(module_.parameters(), module_.row_blocks(), options.optimiser, bf16_),
-        batches_(options, tokenizer_) {
+        batches_(options, tokenizer_),
+        parallel_(options.threads > 0 ? options.threads : static_cast<int>(std::thread::hardware_concurrency())) {
     const c10::NoGradGuard no_grad;
     tensors_ = module_.parameters();
     for (const auto& moment : optimiser_.state()) tensors_.push_back(moment);
@@ -115,24 +120,25 @@ class Run {
  private:
   bool due(std::int64_t every) const { return every > 0 && state_.step % every == 0; }
 
-  at::Tensor loss_of(const NoiseBatch& batch) const {
+  at::Tensor loss_of(const NoiseBatch& batch, std::int64_t first, std::int64_t rows) const {
     const LowProducts low(bf16_);
-    const at::Tensor found = module_.forward(batch.noisy, batch.timesteps, batch.ids);
-    return at::mse_loss(found, batch.target);
+    const auto part = [&](const at::Tensor& tensor) { return tensor.narrow(0, first, rows); };
+    const at::Tensor found = module_.forward(part(batch.noisy), part(batch.timesteps), part(batch.ids));
+    return at::mse_loss(found, part(batch.target));
   }
 
   LossRow train_step() {
     LossRow row;
     row.step = state_.step + 1;
     row.learning_rate = learning_rate_at(options_.optimiser, state_.step);
-    const at::Tensor loss = loss_of(batches_.next(state_.step));
-    loss.backward();
-    row.loss = loss.item<double>();
+    const NoiseBatch batch = batches_.next(state_.step);
+    row.loss = parallel_.gradient(module_.parameters(), options_.batch,
+                                  [&](std::int64_t first, std::int64_t rows) { return loss_of(batch, first, rows); });
     row.gradient_norm = optimiser_.clip_gradients();
     if (!std::isfinite(row.gradient_norm) || !std::isfinite(row.loss))
       throw Error(ErrorKind::internal, fmt::format("the loss is no longer finite at step {}", row.step), options_.work,
                   "lower the learning rate; the last checkpoint is still good");
-    optimiser_.step(row.learning_rate);
+    optimiser_.step(row.learning_rate, [this](std::int64_t count, const auto& work) { parallel_.each(count, work); });
     optimiser_.clear_gradients();
     state_.tokens += options_.batch;
     row.tokens = state_.tokens;
@@ -156,7 +162,7 @@ class Run {
     double sum = 0;
     for (std::int64_t first = 0; first < options_.evaluation; first += options_.batch) {
       const std::int64_t rows = std::min(options_.batch, options_.evaluation - first);
-      sum += loss_of(batches_.evaluation(first, rows)).item<double>() * static_cast<double>(rows);
+      sum += loss_of(batches_.evaluation(first, rows), 0, rows).item<double>() * static_cast<double>(rows);
     }
     swap_with_average();
     return eval_loss_ = sum / static_cast<double>(options_.evaluation);
@@ -188,6 +194,7 @@ class Run {
   bool bf16_;
   Optimiser optimiser_;
   NoiseBatches batches_;
+  DataParallel parallel_;
   NamedTensors tensors_;
   std::vector<at::Tensor> values_, average_;
   CheckpointState state_;
@@ -199,7 +206,6 @@ class Run {
 NoiseTrainReport train_diffusion(const NoiseTrainOptions& options,
                                  const std::function<void(const NoiseTrainProgress&)>& progress,
                                  const std::function<bool()>& cancelled) {
-  if (options.threads > 0) set_compute_threads(options.threads);
   require_writable_folder(options.output);
   require_writable_folder(options.work);
   return Run(options).execute(progress, cancelled);

@@ -47,7 +47,7 @@ double Optimiser::clip_gradients() {
   return norm;
 }
 
-void Optimiser::step(double learning_rate) {
+void Optimiser::step(double learning_rate, const Each& each) {
   const c10::NoGradGuard no_grad;
   for (Group& group : groups_) {
     if (group.parameters.empty()) continue;
@@ -57,12 +57,19 @@ void Optimiser::step(double learning_rate) {
     at::_fused_adamw_(group.parameters, gradients, group.first, group.second, {}, group.steps, learning_rate,
                       options_.beta1, options_.beta2, group.decay, options_.epsilon, false, false);
   }
-  for (Matrix& matrix : matrices_) step_matrix(matrix, learning_rate);
+  const auto update = [&](std::int64_t i) { step_matrix(matrices_[static_cast<std::size_t>(i)], learning_rate); };
+  const auto count = static_cast<std::int64_t>(matrices_.size());
+  if (each) {
+    each(count, update);
+  } else {
+    for (std::int64_t i = 0; i < count; ++i) update(i);
+  }
 }
 
 // Nesterov momentum, orthogonalised matrix by matrix. The scale gives every entry about the size of an AdamW update
 // (Liu et al. 2025, "Muon is scalable", section 2.2), so that one learning rate and decay serve both.
 void Optimiser::step_matrix(Matrix& matrix, double learning_rate) {
+  const c10::NoGradGuard no_grad;
   constexpr double kUpdateSize = 0.2;
   const at::Tensor& gradient = matrix.parameter.grad();
   matrix.momentum.mul_(options_.momentum).add_(gradient);

@@ -5,6 +5,7 @@
 #include <ATen/core/Tensor.h>
 
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <string>
 #include <utility>
@@ -25,7 +26,9 @@ class Optimiser {
   // Scales gradients so that their global norm is at most options.clip; returns the norm before. Not finite: the
   // caller should stop.
   double clip_gradients();
-  void step(double learning_rate);
+  // `each` may run the matrices' updates, which are independent, on several threads; without it they run in turn.
+  using Each = std::function<void(std::int64_t count, const std::function<void(std::int64_t)>& work)>;
+  void step(double learning_rate, const Each& each = {});
   void clear_gradients();
 
   // Moments and step counts, named "PARAMETER.m", ".v" and ".t" (Muon: ".m" alone): with the parameters, everything

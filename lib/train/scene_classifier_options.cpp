@@ -8,6 +8,7 @@
 #include "base/error.hpp"
 #include "base/sha256.hpp"
 #include "data/scenes/labels.hpp"
+#include "train/complexities.hpp"
 #include "train/network_options.hpp"
 
 namespace dynexec {
@@ -41,9 +42,7 @@ SceneClassifierOptions read_scene_classifier_options(const Node& root, const std
   options.network = read_scene_network(root.at("network"));
 
   const Node data = root.section("data");
-  options.scenes.complexities.clear();
-  for (const std::int64_t complexity : data.get_ints("complexities", {1, 2, 3, 4, 5}))
-    options.scenes.complexities.push_back(static_cast<int>(std::clamp<std::int64_t>(complexity, 0, 100)));
+  options.scenes.complexities = read_complexities(data);
   options.scenes.seed = static_cast<std::uint64_t>(data.get_int("seed", 1, 0, 1LL << 53));
   options.evaluation = data.get_int("evaluation", options.evaluation, 1, 1'000'000);
   try {

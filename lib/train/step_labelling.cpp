@@ -11,6 +11,7 @@
 #include "base/atomic_file.hpp"
 #include "base/error.hpp"
 #include "base/sha256.hpp"
+#include "data/scenes/caption.hpp"
 #include "pictures/draw.hpp"
 
 namespace dynexec {
@@ -18,18 +19,23 @@ namespace {
 
 constexpr std::string_view kMark = "# step labels ";
 
-// prompt,seed,next_4,next_5,...,last_4,last_5,...: similarity to the next count's picture and to the last one's.
-std::string header_of(const std::vector<std::int64_t>& grid) {
+// prompt,seed,next_4,next_5,...,last_4,last_5,...,shown_4,...: similarity to the next count's picture and to the last
+// one's, and where there is a judge what is shown.
+std::string header_of(const std::vector<std::int64_t>& grid, bool judged) {
   std::string header = "prompt,seed";
   for (std::size_t k = 0; k + 1 < grid.size(); ++k) header += fmt::format(",next_{}", grid[k]);
   for (std::size_t k = 0; k + 1 < grid.size(); ++k) header += fmt::format(",last_{}", grid[k]);
+  if (judged)
+    for (const std::int64_t steps : grid) header += fmt::format(",shown_{}", steps);
   return header;
 }
 
 // Numbers in the shortest form that reads back as the same, so that a continued run has the same labels.
 std::string row_of(std::size_t text, std::size_t seed, const StepCurve& curve) {
-  return fmt::format("{},{},{},{}", text, seed, fmt::join(curve.successive, ","),
-                     fmt::join(curve.to_last.begin(), curve.to_last.end() - 1, ","));
+  std::string row = fmt::format("{},{},{},{}", text, seed, fmt::join(curve.successive, ","),
+                                fmt::join(curve.to_last.begin(), curve.to_last.end() - 1, ","));
+  for (const double share : curve.shown) row += fmt::format(",{}", share);
+  return row;
 }
 
 std::vector<double> numbers_of(std::string_view line) {
@@ -48,8 +54,11 @@ std::vector<double> numbers_of(std::string_view line) {
 class LabelFile {
  public:
   LabelFile(const std::filesystem::path& path, const StepLabelling& labelling, const std::string& fingerprint)
-      : path_(path.string()), grid_(labelling.grid), seeds_(static_cast<std::size_t>(labelling.seeds)) {
-    const std::string first = std::string(kMark) + fingerprint, head = first + "\n" + header_of(grid_) + "\n";
+      : path_(path.string()),
+        grid_(labelling.grid),
+        seeds_(static_cast<std::size_t>(labelling.seeds)),
+        judged_(labelling.judge != nullptr) {
+    const std::string first = std::string(kMark) + fingerprint, head = first + "\n" + header_of(grid_, judged_) + "\n";
     if (!std::filesystem::exists(path)) write_file_atomically(path_, head);
     file_ = std::make_unique<AppendFile>(path_);  // cuts off half a line
     const std::string content = read_file(path_);
@@ -80,15 +89,18 @@ class LabelFile {
   }
 
   void read(std::string_view rest, std::size_t texts) {
-    const std::size_t steps = grid_.size() - 1;
+    const std::size_t steps = grid_.size() - 1, columns = 2 + 2 * steps + (judged_ ? grid_.size() : 0);
     for (std::size_t end = rest.find('\n'); end != std::string_view::npos; end = rest.find('\n')) {
       const std::vector<double> numbers = numbers_of(rest.substr(0, end));
       const std::size_t row = rows();
-      if (row == texts * seeds_ || numbers.size() != 2 + 2 * steps || numbers[0] != static_cast<double>(row / seeds_) ||
+      if (row == texts * seeds_ || numbers.size() != columns || numbers[0] != static_cast<double>(row / seeds_) ||
           numbers[1] != static_cast<double>(row % seeds_))
         fail(row + 3);
       const auto middle = numbers.begin() + 2 + static_cast<std::ptrdiff_t>(steps);
-      StepCurve curve{.successive = {numbers.begin() + 2, middle}, .to_last = {middle, numbers.end()}};
+      const auto end_of_last = middle + static_cast<std::ptrdiff_t>(steps);
+      StepCurve curve{.successive = {numbers.begin() + 2, middle},
+                      .to_last = {middle, end_of_last},
+                      .shown = {end_of_last, numbers.end()}};
       curve.to_last.push_back(1);
       curves_.push_back(std::move(curve));
       rest.remove_prefix(end + 1);
@@ -98,6 +110,7 @@ class LabelFile {
   std::string path_;
   const std::vector<std::int64_t>& grid_;
   std::size_t seeds_;
+  bool judged_;
   std::unique_ptr<AppendFile> file_;
   std::vector<StepCurve> curves_;
 };
@@ -110,12 +123,17 @@ DrawInput input_of(const StepLabelling& labelling, std::size_t text, std::size_t
 
 // The curves of pictures made together, in the order of the inputs.
 std::vector<StepCurve> curves_of(const PictureModel& model, const std::vector<std::unique_ptr<Sampler>>& samplers,
-                                 const std::vector<DrawInput>& inputs, const DrawOptions& options) {
+                                 const std::vector<DrawInput>& inputs, const DrawOptions& options,
+                                 const SceneJudge* judge) {
   std::vector<std::vector<Drawing>> pictures;  // [count][input]
   for (const auto& sampler : samplers) pictures.push_back(draw(model, *sampler, inputs, options));
   std::vector<StepCurve> curves(inputs.size());
   const ImageShape shape = model.picture_shape();
   for (std::size_t i = 0; i < inputs.size(); ++i) {
+    if (judge) {
+      const scenes::Promises promises = scenes::parse_caption(inputs[i].text);
+      for (const auto& drawn : pictures) curves[i].shown.push_back(judge->judge(drawn[i].pixels).accuracy(promises));
+    }
     for (std::size_t k = 0; k + 1 < pictures.size(); ++k) {
       curves[i].successive.push_back(similarity(shape, pictures[k][i].pixels, pictures[k + 1][i].pixels));
       curves[i].to_last.push_back(similarity(shape, pictures[k][i].pixels, pictures.back()[i].pixels));
@@ -135,6 +153,7 @@ std::string fingerprint_of(const StepLabelling& l, const PictureModel& model) {
                                 s.limits.quantile, s.limits.highest, static_cast<int>(s.noise.betas),
                                 s.noise.beta_start, s.noise.beta_end, s.noise.train_steps, l.guidance);
   all += fmt::format("|{}|{}|{}|{}|{}", l.negative, fmt::join(l.grid, ","), l.seeds, l.seed, l.together);
+  if (l.judge) all += "|judge " + l.judge_sha256;
   for (const std::string& text : l.texts) all += fmt::format("|{}:{}", text.size(), text);
   return sha256_hex(all);
 }
@@ -169,7 +188,7 @@ std::vector<std::vector<StepCurve>> label_steps(const StepLabelling& labelling, 
       inputs.push_back(input_of(labelling, i / seeds, i % seeds, model.latent_shape().elements()));
     std::vector<StepCurve> curves;
     try {
-      curves = curves_of(model, samplers, inputs, options);
+      curves = curves_of(model, samplers, inputs, options, labelling.judge.get());
     } catch (const Error& error) {
       if (error.kind() == ErrorKind::interrupted) stop();
       throw;

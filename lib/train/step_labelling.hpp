@@ -4,11 +4,13 @@
 #include <cstdint>
 #include <filesystem>
 #include <functional>
+#include <memory>
 #include <string>
 #include <vector>
 
 #include "diffusion/sampler.hpp"
 #include "pictures/picture_model.hpp"
+#include "pictures/scene_judge.hpp"
 #include "train/step_labels.hpp"
 
 namespace dynexec {
@@ -22,6 +24,9 @@ struct StepLabelling {
   std::int64_t seeds = 3;          // noises a text
   std::uint64_t seed = 1;
   std::int64_t together = 4;  // texts whose pictures are drawn together; decides rounding, nothing else
+  // What is shown of a caption of a scene, for StepCurve::shown; null: nobody looks.
+  std::shared_ptr<const SceneJudge> judge;
+  std::string judge_sha256;
 };
 
 // SHA-256 over what decides the curves: the model, the texts and all of the above.

@@ -16,7 +16,23 @@ std::int64_t settled_steps(std::span<const std::int64_t> grid, const StepCurve& 
   return grid[k];
 }
 
+std::int64_t sufficient_steps(std::span<const std::int64_t> grid, std::span<const StepCurve> curves, double decline) {
+  const auto shown = [&](std::size_t k) {
+    double sum = 0;
+    for (const StepCurve& curve : curves) sum += curve.shown[k];
+    return sum / static_cast<double>(curves.size());
+  };
+  std::size_t k = grid.size() - 1;
+  const double wanted = shown(k) - decline;
+  while (k > 0 && shown(k - 1) >= wanted) --k;
+  return grid[k];
+}
+
 StepLabel label_of(std::span<const std::int64_t> grid, std::span<const StepCurve> curves, const StepLabelRule& rule) {
+  if (rule.label == "C") {
+    const std::int64_t steps = sufficient_steps(grid, curves, rule.decline);
+    return {static_cast<double>(steps), steps};
+  }
   double sum = 0;
   for (const StepCurve& curve : curves)
     sum += static_cast<double>(rule.label == "A" ? first_decline(grid, curve, rule.decline)

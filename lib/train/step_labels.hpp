@@ -12,6 +12,7 @@ namespace dynexec {
 struct StepCurve {
   std::vector<double> successive;  // [K - 1]: S_k, similarity of the pictures of G_k and G_{k+1}
   std::vector<double> to_last;     // [K]: similarity to the picture of G_{K-1}; the last is 1
+  std::vector<double> shown;       // [K], or empty without a judge: share of the caption's promises that is shown
 };
 
 // Label A, as StepSaver's: the count G_k where similarity first declines, k = min {k >= 1: S_k < S_{k-1} - decline};
@@ -21,12 +22,16 @@ std::int64_t first_decline(std::span<const std::int64_t> grid, const StepCurve& 
 // Label B: the smallest count whose picture, and those of all larger counts, are so similar to the last.
 std::int64_t settled_steps(std::span<const std::int64_t> grid, const StepCurve& curve, double threshold);
 
+// Label C (ours), for samplers whose pictures of different counts stay different: the smallest count that, like all
+// larger ones, shows as much of the promises as the last one does, less `decline`, in the mean over the noises.
+std::int64_t sufficient_steps(std::span<const std::int64_t> grid, std::span<const StepCurve> curves, double decline);
+
 struct StepLabelRule {
-  std::string label = "B";  // or A
+  std::string label = "B";  // A, B or C
   double decline = 0.005, threshold = 0.9;
 };
 
-// The mean over the noises of one text, and the grid's value that is nearest to it.
+// The mean over the noises of one text (C: of all noises), and the grid's value that is nearest to it.
 struct StepLabel {
   double mean = 0;
   std::int64_t steps = 0;

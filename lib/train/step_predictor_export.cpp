@@ -21,6 +21,11 @@ std::string rule_of(const StepLabelRule& rule) {
   if (rule.label == "A")
     return fmt::format("A: the count where the similarity of successive counts' pictures first falls by more than {}",
                        rule.decline);
+  if (rule.label == "C")
+    return fmt::format(
+        "C: the smallest count from which on pictures show as much of what the caption promises as those of the last "
+        "count, less {}, in the mean over the noises",
+        rule.decline);
   return fmt::format("B: the smallest count from which on the similarity to the last count's picture is at least {}",
                      rule.threshold);
 }

@@ -6,12 +6,15 @@
 
 #include "base/error.hpp"
 #include "models/step_predictor.hpp"
+#include "train/complexities.hpp"
 
 namespace dynexec {
 namespace {
 
 constexpr std::int64_t kMany = 1'000'000'000;
 constexpr std::int64_t kMostSteps = 1000;
+// What label C lets a picture show less than one of the most steps.
+constexpr double kUsualLoss = 0.02;
 
 template <class Choice>
 std::optional<Choice> read_choice(const Node& node, const std::string& key, const std::vector<std::string>& names) {
@@ -43,9 +46,7 @@ StepPromptOptions read_prompt_options(const Node& node) {
     options.held_out = node.get_double("held_out", options.held_out, 0.01, 0.9);
     return options;
   }
-  options.scenes.complexities.clear();
-  for (const std::int64_t level : node.get_ints("complexities", {1, 2, 3, 4, 5}))
-    options.scenes.complexities.push_back(static_cast<int>(level));
+  options.scenes.complexities = read_complexities(node);
   options.scenes.seed = static_cast<std::uint64_t>(node.get_int("seed", 1, 0, kMany));
   options.training = node.get_int("training", options.training, 2, 1'000'000);
   options.evaluation = node.get_int("evaluation", options.evaluation, 1, 1'000'000);
@@ -111,8 +112,15 @@ StepPredictorOptions read_step_predictor_options(const Node& root, const std::st
   options.seeds = root.get_int("seeds", options.seeds, 1, 1000);
   options.together = root.get_int("together", options.together, 1, 1000);
 
-  options.rule.label = root.get_choice("label", options.rule.label, {"A", "B"});
+  options.rule.label = root.get_choice("label", options.rule.label, {"A", "B", "C"});
   if (options.rule.label == "A") options.rule.decline = root.get_double("decline", options.rule.decline, 0, 1);
+  if (options.rule.label == "C") {
+    if (options.prompts.kind != "scenes")
+      root.at("label").fail("C needs captions of scenes, whose promises a judge can look for", "use label B");
+    options.rule.decline = root.get_double("decline", kUsualLoss, 0, 1);
+  }
+  const bool scenes = options.prompts.kind == "scenes";
+  if (scenes) options.judge = root.get_string("judge", options.rule.label == "C" ? "models/scenes-classifier" : "");
   if (options.rule.label == "B") options.rule.threshold = root.get_double("threshold", options.rule.threshold, 0, 1);
   options.quantile = root.get_double("quantile", options.quantile, 0.01, 0.99);
 

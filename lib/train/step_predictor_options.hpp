@@ -51,6 +51,7 @@ struct StepPredictorOptions {
   std::vector<std::int64_t> grid;
   std::int64_t seeds = 3;     // noises a prompt
   std::int64_t together = 4;  // prompts whose pictures are drawn together
+  std::string judge;          // folder of a classifier of scenes, which label C asks; "": nobody looks
   StepLabelRule rule;
   double quantile = 0.7;
   std::string encoder_from;  // model folder of an encoder that stays as it is; "": a new one of `encoder`'s sizes

@@ -99,14 +99,19 @@ class Run {
   }
 
   void label(const std::function<void(const StepTrainProgress&)>& progress, const std::function<bool()>& cancelled) {
-    const StepLabelling labelling{.texts = prompts_.texts,
-                                  .sampler = sampler_,
-                                  .guidance = options_.guidance,
-                                  .negative = options_.negative,
-                                  .grid = options_.grid,
-                                  .seeds = options_.seeds,
-                                  .seed = options_.seed,
-                                  .together = options_.together};
+    StepLabelling labelling{.texts = prompts_.texts,
+                            .sampler = sampler_,
+                            .guidance = options_.guidance,
+                            .negative = options_.negative,
+                            .grid = options_.grid,
+                            .seeds = options_.seeds,
+                            .seed = options_.seed,
+                            .together = options_.together};
+    if (!options_.judge.empty()) {
+      const auto folder = resolve_path(options_.judge);
+      labelling.judge = std::make_shared<SceneJudge>(folder, model_.picture_shape());
+      labelling.judge_sha256 = ModelFolder::open(folder).sha256();
+    }
     StepTrainProgress shown{.of = static_cast<std::int64_t>(prompts_.texts.size()),
                             .pictures = options_.seeds * static_cast<std::int64_t>(options_.grid.size())};
     const auto show = [&](std::int64_t prompts) {

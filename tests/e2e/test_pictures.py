@@ -97,6 +97,7 @@ def test_steps_are_predicted_from_captions(folder):
 
     refused("sampler ddim", sampler="euler")
     refused("guidance 2", guidance=3)
+    refused("spacing", spacing="linspace")
 
 
 def test_decisions_and_pictures_are_shown(folder):
@@ -124,6 +125,7 @@ def test_a_prompt_file_is_drawn(folder):
     found = rows(run_folder(folder / "out") / "samples.csv")
     check([row["group"] for row in found[:3]] == ["one", "two", "one"], f"groups {[row['group'] for row in found]}")
     check(all(row["attribute_accuracy"] == "" and row["quality"] != "" for row in found), "prompts without promises were judged")
+    bench(experiment(folder, network, task={**task, "id_field": "Category"}, judge=None), folder / "out", "--quiet").exits(1).one_error().says("one")
     bench(experiment(folder, network, task={**task, "prompt_field": "Text"}, judge=None), folder / "out", "--quiet").exits(1).one_error().says("Prompt, Category, Note")
 
 
@@ -135,6 +137,7 @@ def test_pictures_that_cannot_be_made_are_refused(folder):
 
     refused(2, "has no texts", task={"kind": "from_noise"})
     refused(2, "did you mean `guidance`?", paths=[{"name": "full", "guidanse": 2}])
+    refused(2, "skip connection 99", paths=[{"name": "full"}, {"name": "c", "cache_interval": 2, "cache_branch": 99}])
     refused(1, "id2label", judge=str(ROOT / "models/shapes-resnet"))
     refused(1, "step_predictor", paths=[{"name": "full"}, {"name": "p", "method": "predicted", "predictor": str(ROOT / "models/sentences-encoder")}])
     config = experiment(folder, network)

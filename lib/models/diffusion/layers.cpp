@@ -1,11 +1,17 @@
 #include "models/diffusion/layers.hpp"
 
-#include <ATen/ops/_scaled_dot_product_attention_math.h>
 #include <ATen/ops/conv2d.h>
 #include <ATen/ops/layer_norm.h>
 #include <ATen/ops/linear.h>
+#include <ATen/ops/matmul.h>
+#include <ATen/ops/ones.h>
 #include <ATen/ops/scaled_dot_product_attention.h>
+#include <ATen/ops/softmax.h>
+#include <ATen/ops/triu.h>
 #include <c10/core/GradMode.h>
+
+#include <cmath>
+#include <limits>
 
 namespace dynexec::diffusers {
 namespace {
@@ -13,6 +19,17 @@ namespace {
 void count_weight(const at::Tensor& weight, const at::Tensor& bias, Cost& cost) {
   cost.weight_bytes += static_cast<double>(weight.nbytes());
   if (bias.defined()) cost.weight_bytes += static_cast<double>(bias.nbytes());
+}
+
+// Without the fused operators' care for rows that are masked throughout, of which there are none.
+at::Tensor plain_attention(const at::Tensor& query, const at::Tensor& key, const at::Tensor& value, bool causal) {
+  const double scale = 1 / std::sqrt(static_cast<double>(query.size(-1)));
+  at::Tensor scores = at::matmul(query.mul(scale), key.transpose(-2, -1));
+  if (causal) {
+    const at::Tensor later = at::ones({query.size(-2), key.size(-2)}, at::kBool).triu(1);
+    scores = scores.masked_fill(later, -std::numeric_limits<float>::infinity());
+  }
+  return at::matmul(at::softmax(scores, -1), value);
 }
 
 }  // namespace
@@ -47,7 +64,7 @@ at::Tensor attend(const at::Tensor& query, const at::Tensor& key, const at::Tens
   cost.macs += 2 * static_cast<double>(query.numel()) * static_cast<double>(key.size(2));
   // The gradient of the fused kernel is slow for sequences as short as those of small maps.
   const at::Tensor mixed = c10::GradMode::is_enabled()
-                               ? std::get<0>(at::_scaled_dot_product_attention_math(split, key, value, {}, 0.0, causal))
+                               ? plain_attention(split, key, value, causal)
                                : at::scaled_dot_product_attention(split, key, value, {}, 0.0, causal);
   return mixed.transpose(1, 2).reshape(query.sizes());
 }

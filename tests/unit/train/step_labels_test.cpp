@@ -72,6 +72,50 @@ TEST_CASE("labels are means over the noises, at the nearest count") {
   CHECK(label_of(kGrid, std::span(curves).first(2), {}).steps == 8);
 }
 
+TEST_CASE("the count that shows what is promised is found over all noises") {
+  const auto shown = [](std::vector<double> values) {
+    return StepCurve{.successive = {}, .to_last = {}, .shown = std::move(values)};
+  };
+  const std::vector<StepCurve> curves{shown({0.2, 0.6, 1, 1, 1}), shown({1, 0.8, 0.6, 0.8, 0.8})};
+  // Means 0.6, 0.7, 0.8, 0.9, 0.9.
+  CHECK(sufficient_steps(kGrid, curves, 0.02) == 20);
+  CHECK(sufficient_steps(kGrid, curves, 0.15) == 12);
+  CHECK(sufficient_steps(kGrid, curves, 1) == 4);
+  CHECK(sufficient_steps(kGrid, std::span(curves).first(1), 0) == 12);
+  // Enough once is not enough.
+  CHECK(sufficient_steps(kGrid, std::span(curves).last(1), 0) == 20);
+  const StepLabel label = label_of(kGrid, curves, {.label = "C", .decline = 0.15});
+  CHECK(label.steps == 12);
+  CHECK(label.mean == 12);
+}
+
+TEST_CASE("a judge's findings are kept beside the similarities") {
+  // The judge sees pictures of its own size.
+  class Small : public dynexec_test::SettlingModel {
+   public:
+    ImageShape latent_shape() const override { return {3, 32, 32}; }
+  };
+  Labelling plain(4);
+  StepLabelling judged = plain.labelling;
+  const Small model;
+  const std::string folder = DYNEXEC_SOURCE_DIR "/models/scenes-classifier";
+  judged.judge = std::make_shared<SceneJudge>(folder, model.picture_shape());
+  judged.judge_sha256 = "judge";
+  const auto curves = label_steps(judged, model, plain.file, nullptr, nullptr);
+  REQUIRE(curves.size() == 4);
+  for (const auto& of_text : curves)
+    for (const StepCurve& curve : of_text) {
+      REQUIRE(curve.shown.size() == judged.grid.size());
+      for (const double share : curve.shown) CHECK((share >= 0 && share <= 1));
+    }
+  // Read back as they were, and not for another judge or none.
+  const auto again = label_steps(judged, model, plain.file, nullptr, nullptr);
+  CHECK(again[3][1].shown == curves[3][1].shown);
+  CHECK(again[3][1].to_last == curves[3][1].to_last);
+  judged.judge_sha256 = "another";
+  CHECK_THROWS_AS(label_steps(judged, model, plain.file, nullptr, nullptr), Error);
+}
+
 TEST_CASE("labelling that was stopped or killed ends with the same file") {
   const Labelling whole(8);
   const auto curves = whole.run();

@@ -111,12 +111,15 @@ TEST_CASE("settings of step predictors that make no sense are refused") {
   CHECK(refused("grid=[4, 4]"));
   CHECK(refused("grid=[0, 4]"));
   CHECK(refused("grid=[4, 2000]"));
-  CHECK(refused("label=C"));
+  CHECK(refused("label=D"));
   CHECK(refused("quantile=1"));
   CHECK(refused("encoder.heads=3"));
   CHECK(refused("sampler.sampler=dim"));
   CHECK(refused("prompts.complexities=[9]"));
   CHECK(refused("decline=0.1"));  // of the other label
+  // No judge knows what prompts of a file promise.
+  CHECK_THROWS_AS(StepSetup({"label=C", "prompts={kind: file, file: prompts.txt, format: lines}"}), Error);
+  CHECK(StepSetup({"label=C"}).options.judge == "models/scenes-classifier");
   StepSetup karras({"sampler.karras=true"});
   CHECK_THROWS_AS(karras.train(), Error);  // DDIM has none
 }

@@ -1,10 +1,10 @@
-#include "experiments/diffusion/judge.hpp"
+#include "pictures/scene_judge.hpp"
 
 #include "base/error.hpp"
 #include "data/scenes/labels.hpp"
 #include "image/feature_distance.hpp"
 
-namespace dynexec::diffusion {
+namespace dynexec {
 namespace {
 
 std::vector<Planes> planes_of(const std::vector<LayerMap>& maps) {
@@ -16,15 +16,15 @@ std::vector<Planes> planes_of(const std::vector<LayerMap>& maps) {
 
 }  // namespace
 
-double Judgement::accuracy(const scenes::Promises& promises) const {
+double SceneJudgement::accuracy(const scenes::Promises& promises) const {
   return scenes::check_promises(promises, seen_.probabilities).share();
 }
 
-double Judgement::distance(const Judgement& other) const {
+double SceneJudgement::distance(const SceneJudgement& other) const {
   return feature_distance(planes_of(seen_.maps), planes_of(other.seen_.maps));
 }
 
-Judge::Judge(const std::filesystem::path& folder, const ImageShape& pictures)
+SceneJudge::SceneJudge(const std::filesystem::path& folder, const ImageShape& pictures)
     : classifier_(PictureClassifier::load(folder)) {
   if (classifier_->labels().names != scenes::label_names())
     throw Error(ErrorKind::model, "the classifier has other labels than scenes have", folder.string(),
@@ -36,10 +36,10 @@ Judge::Judge(const std::filesystem::path& folder, const ImageShape& pictures)
                 "use a model of scenes, or leave `judge` out");
 }
 
-Judgement Judge::judge(std::span<const float> pixels) const {
+SceneJudgement SceneJudge::judge(std::span<const float> pixels) const {
   std::vector<float> shifted(pixels.begin(), pixels.end());
   for (float& value : shifted) value = (value + 1) / 2;
-  return Judgement(std::move(classifier_->judge(shifted, true).front()));
+  return SceneJudgement(std::move(classifier_->judge(shifted, true).front()));
 }
 
-}  // namespace dynexec::diffusion
+}  // namespace dynexec
