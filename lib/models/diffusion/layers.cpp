@@ -13,6 +13,8 @@
 #include <cmath>
 #include <limits>
 
+#include "models/diffusion/packed_kernel.hpp"
+
 namespace dynexec::diffusers {
 namespace {
 
@@ -41,6 +43,7 @@ at::Tensor dense(const Dense& layer, const at::Tensor& x, Cost& cost) {
 }
 
 at::Tensor conv(const Conv& layer, const at::Tensor& x, Cost& cost) {
+  if (layer.packed) return layer.packed->apply(layer, x, cost);
   at::Tensor out = at::conv2d(x, layer.weight, layer.bias, layer.stride, layer.padding);
   cost.macs += static_cast<double>(out.numel()) * static_cast<double>(layer.weight.numel() / layer.weight.size(0));
   count_weight(layer.weight, layer.bias, cost);

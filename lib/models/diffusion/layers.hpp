@@ -5,6 +5,7 @@
 #include <ATen/core/Tensor.h>
 
 #include <cstdint>
+#include <memory>
 
 namespace dynexec::diffusers {
 
@@ -18,10 +19,13 @@ struct Dense {
   at::Tensor bias;    // [out], or undefined
 };
 
+class PackedKernel;  // packed_kernel.hpp
+
 struct Conv {
-  at::Tensor weight;  // [out, in, side, side]
+  at::Tensor weight;  // [out, in, side, side]; undefined where `packed` has it
   at::Tensor bias;    // [out]
   std::int64_t stride = 1, padding = 1;
+  std::shared_ptr<PackedKernel> packed;  // null: the weight is wanted as it is, as for gradients
 };
 
 // Of the channels of a map in groups, or of the last dimension of a sequence (groups 0).

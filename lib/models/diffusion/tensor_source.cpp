@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "base/error.hpp"
+#include "models/diffusion/packed_kernel.hpp"
 
 namespace dynexec::diffusers {
 
@@ -41,6 +42,13 @@ at::Tensor FolderSource::take(const std::string& name, const std::vector<std::in
   copy_as_f32(view, {tensor.mutable_data_ptr<float>(), static_cast<std::size_t>(tensor.numel())});
   const bool spatial = shape.size() == 4 && shape[2] * shape[3] > 1;
   return spatial ? tensor.contiguous(at::MemoryFormat::ChannelsLast) : tensor;
+}
+
+Conv FolderSource::conv(const std::string& name, std::int64_t out, std::int64_t in, std::int64_t side) {
+  Conv layer = TensorSource::conv(name, out, in, side);
+  layer.packed = std::make_shared<PackedKernel>(std::move(layer.weight));
+  layer.weight = at::Tensor();
+  return layer;
 }
 
 void FolderSource::refuse_rest(const std::vector<std::string>& allowed) const {

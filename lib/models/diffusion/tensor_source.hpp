@@ -21,7 +21,7 @@ class TensorSource {
   Dense dense(const std::string& name, std::int64_t out, std::int64_t in, bool bias = true);
   // A linear layer, whose checkpoint holds a 1x1 convolution.
   virtual Dense pointwise(const std::string& name, std::int64_t out, std::int64_t in);
-  Conv conv(const std::string& name, std::int64_t out, std::int64_t in, std::int64_t side = 3);
+  virtual Conv conv(const std::string& name, std::int64_t out, std::int64_t in, std::int64_t side = 3);
   Norm norm(const std::string& name, std::int64_t channels, std::int64_t groups, double epsilon);
 };
 
@@ -32,6 +32,9 @@ class FolderSource : public TensorSource {
   bool has(const std::string& name) const override;
   // Error(model) naming the tensor when it is missing, has another shape or holds values that are not finite.
   at::Tensor take(const std::string& name, const std::vector<std::int64_t>& shape) override;
+
+  // Its kernel is packed when it is first used.
+  Conv conv(const std::string& name, std::int64_t out, std::int64_t in, std::int64_t side = 3) override;
 
   double parameters() const { return parameters_; }
   // Tensors that config.json does not explain would silently change the model: Error(model) for any that was not
