@@ -42,10 +42,7 @@ cd "$root"
 for sampler in "${wanted[@]}"; do
   name=stepsaver-${sampler//_/-}
   own=(--set "sampler.sampler=$sampler" --set "output=models/$name" --set "work=wip/train-$name" --set "title=$name")
-  for setting in ${settings[$sampler]}; do
-    # A threshold belongs to label B.
-    own+=(--set "$setting")
-  done
+  for setting in ${settings[$sampler]}; do own+=(--set "$setting"); done
   printf '%s\n' "$name" >&2
   "$dynexec" train configs/train/steps_ddim.yaml "${own[@]}" "${changes[@]}"
 done

@@ -99,7 +99,7 @@ class ByLength : public StepRule {
   std::shared_ptr<StepForecaster> forecaster_;
 };
 
-// The same forecasts, each for another picture: what is left when they say nothing about theirs.
+// The same forecasts at the same cost, each for another picture: what is left when they say nothing about theirs.
 class Shuffled : public StepRule {
  public:
   Shuffled(std::shared_ptr<const Shared> shared, std::shared_ptr<StepForecaster> forecaster)
@@ -107,26 +107,30 @@ class Shuffled : public StepRule {
 
   void prepare() override {
     std::vector<std::string> ids;
-    std::vector<Forecast> forecasts;
+    std::vector<std::int64_t> steps;
     for (std::size_t i = 0; i < shared_->measured->size(); ++i) {
       const Sample sample = shared_->measured->sample(i);
       ids.push_back(sample.id);
-      forecasts.push_back(rule_.forecast(sample));
+      steps.push_back(rule_.forecast(sample).steps);
     }
     // A shift in a random order leaves no forecast where it was.
     std::vector<std::size_t> order(ids.size());
     std::iota(order.begin(), order.end(), std::size_t{0});
     RandomStream random(0, ids.size(), 0, static_cast<std::uint32_t>(Purpose::order));
     random.shuffle(order);
-    for (std::size_t i = 0; i < order.size(); ++i) forecasts_[ids[order[i]]] = forecasts[order[(i + 1) % order.size()]];
+    for (std::size_t i = 0; i < order.size(); ++i) steps_[ids[order[i]]] = steps[order[(i + 1) % order.size()]];
   }
 
-  Forecast forecast(const Sample& sample) const override { return forecasts_.at(sample.id); }
+  Forecast forecast(const Sample& sample) const override {
+    Forecast forecast = rule_.forecast(sample);
+    forecast.steps = steps_.at(sample.id);
+    return forecast;
+  }
 
  private:
   std::shared_ptr<const Shared> shared_;
   Predicted rule_;
-  std::map<std::string, Forecast> forecasts_;  // by sample id
+  std::map<std::string, std::int64_t> steps_;  // by sample id
 };
 
 // The fewest steps whose picture is like the reference, in hindsight.

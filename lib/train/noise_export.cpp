@@ -53,6 +53,8 @@ std::string card(const NoiseModule& module, const NoiseTrainOptions& options, co
       "by `dynexec train{}`.\n",
       static_cast<double>(module.size()) / 1e6, options.config_path.empty() ? "" : " " + options.config_path);
   if (!figures.finished) text += "**Written in the middle of the run: not the final weights.**\n";
+  if (!options.start_from.empty())
+    text += fmt::format("Training began with the weights of `{}`.\n", options.start_from);
   text += "It draws the procedural scenes of this project and nothing else.\n\n## Network\n\n| | |\n|---|---|\n";
   text += fmt::format("| U-Net | channels {}, {} residual blocks a level, pixels in squares of {} x {} |\n",
                       options.unet.at("block_out_channels").dump(), options.unet.at("layers_per_block").dump(),

@@ -1,8 +1,10 @@
 #include "train/noise_module.hpp"
 
 #include <ATen/Functions.h>
+#include <c10/core/GradMode.h>
 
 #include "models/diffusion/unet_forward.hpp"
+#include "weights/model_folder.hpp"
 
 namespace dynexec {
 
@@ -37,6 +39,20 @@ std::int64_t NoiseModule::size() const {
   std::int64_t count = 0;
   for (const auto& [name, tensor] : parameters_) count += tensor.numel();
   return count;
+}
+
+void NoiseModule::take_over(const std::filesystem::path& pipeline) {
+  const c10::NoGradGuard no_grad;
+  const auto take = [&](const FreshTensors& into, const char* part) {
+    const ModelFolder folder = ModelFolder::open(pipeline / part);
+    for (std::size_t i = 0; i < into.parameters().size(); ++i) {
+      const auto& [name, tensor] = into.parameters()[i];
+      const TensorView view = folder.require(name, into.stored_shapes()[i]);
+      copy_as_f32(view, {tensor.mutable_data_ptr<float>(), static_cast<std::size_t>(tensor.numel())});
+    }
+  };
+  take(unet_source_, "unet");
+  take(text_source_, "text_encoder");
 }
 
 NamedTensors NoiseModule::part(const std::string& part, const std::vector<at::Tensor>& values) const {

@@ -3,6 +3,7 @@
 
 #include <ATen/core/Tensor.h>
 
+#include <filesystem>
 #include <map>
 #include <string>
 #include <vector>
@@ -27,6 +28,8 @@ class NoiseModule {
   // The hidden matrices and kernels, for Muon: all but embeddings and the U-Net's first and last layer.
   std::map<std::string, std::vector<std::int64_t>> row_blocks() const;
   std::int64_t size() const;
+  // Takes over the weights of a pipeline folder that training has written. Error(model) for another shape.
+  void take_over(const std::filesystem::path& pipeline);
   // `values`, as many as parameters() and in their order, under the names and shapes of the part's model folder.
   NamedTensors part(const std::string& part, const std::vector<at::Tensor>& values) const;
   const diffusers::UNetConfig& unet() const { return unet_.config; }

