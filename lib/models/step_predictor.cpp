@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cmath>
 #include <functional>
+#include <string_view>
 
 #include "base/error.hpp"
 #include "models/encoder_loader.hpp"
@@ -46,8 +47,8 @@ StepPredictorConfig parse_step_predictor(const nlohmann::json& json, const std::
   if (config.quantile <= 0 || config.quantile >= 1)
     fields.refuse("quantile", "the quantile is not between 0 and 1", "use 0.7");
   config.label = fields.text("label", config.label);
-  if (config.label != "A" && config.label != "B" && config.label != "C")
-    fields.refuse("label", "unknown label '" + config.label + "'", "labels are A, B and C");
+  if (config.label.size() != 1 || std::string_view("ABCD").find(config.label) == std::string_view::npos)
+    fields.refuse("label", "unknown label '" + config.label + "'", "labels are A, B, C and D");
   config.sampler = fields.text("sampler", "");
   if (config.sampler.empty()) fields.refuse("sampler", "the sampler is not named", "name it: \"ddim\"");
   config.spacing = fields.text("spacing", "");

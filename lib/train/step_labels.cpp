@@ -28,9 +28,24 @@ std::int64_t sufficient_steps(std::span<const std::int64_t> grid, std::span<cons
   return grid[k];
 }
 
+std::int64_t worthwhile_steps(std::span<const std::int64_t> grid, std::span<const StepCurve> curves, double price) {
+  std::size_t best = 0;
+  double most = 0;
+  for (std::size_t k = 0; k < grid.size(); ++k) {
+    double sum = 0;
+    for (const StepCurve& curve : curves) sum += curve.to_last[k];
+    const double worth = sum / static_cast<double>(curves.size()) - price * static_cast<double>(grid[k]);
+    if (k > 0 && worth <= most) continue;
+    most = worth;
+    best = k;
+  }
+  return grid[best];
+}
+
 StepLabel label_of(std::span<const std::int64_t> grid, std::span<const StepCurve> curves, const StepLabelRule& rule) {
-  if (rule.label == "C") {
-    const std::int64_t steps = sufficient_steps(grid, curves, rule.decline);
+  if (rule.label == "C" || rule.label == "D") {
+    const std::int64_t steps =
+        rule.label == "C" ? sufficient_steps(grid, curves, rule.decline) : worthwhile_steps(grid, curves, rule.price);
     return {static_cast<double>(steps), steps};
   }
   double sum = 0;

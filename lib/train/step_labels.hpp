@@ -26,12 +26,17 @@ std::int64_t settled_steps(std::span<const std::int64_t> grid, const StepCurve& 
 // larger ones, shows as much of the promises as the last one does, less `decline`, in the mean over the noises.
 std::int64_t sufficient_steps(std::span<const std::int64_t> grid, std::span<const StepCurve> curves, double decline);
 
+// Label D (ours), for the most similarity in all at a given mean number of steps: the count whose similarity to the
+// last, in the mean over the noises, less `price` a step is highest; the smaller one of equals. Where pictures follow
+// it, another step would bring every one of them as much, so no other counts of the same mean bring more.
+std::int64_t worthwhile_steps(std::span<const std::int64_t> grid, std::span<const StepCurve> curves, double price);
+
 struct StepLabelRule {
-  std::string label = "B";  // A, B or C
-  double decline = 0.005, threshold = 0.9;
+  std::string label = "B";  // A, B, C or D
+  double decline = 0.005, threshold = 0.9, price = 0.004;
 };
 
-// The mean over the noises of one text (C: of all noises), and the grid's value that is nearest to it.
+// The mean over the noises of one text (C and D: of all noises), and the grid's value that is nearest to it.
 struct StepLabel {
   double mean = 0;
   std::int64_t steps = 0;

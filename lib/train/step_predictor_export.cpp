@@ -26,6 +26,9 @@ std::string rule_of(const StepLabelRule& rule) {
         "C: the smallest count from which on pictures show as much of what the caption promises as those of the last "
         "count, less {}, in the mean over the noises",
         rule.decline);
+  if (rule.label == "D")
+    return fmt::format("D: the count whose similarity to the last count's picture, less {} a step, is highest",
+                       rule.price);
   return fmt::format("B: the smallest count from which on the similarity to the last count's picture is at least {}",
                      rule.threshold);
 }

@@ -112,7 +112,7 @@ StepPredictorOptions read_step_predictor_options(const Node& root, const std::st
   options.seeds = root.get_int("seeds", options.seeds, 1, 1000);
   options.together = root.get_int("together", options.together, 1, 1000);
 
-  options.rule.label = root.get_choice("label", options.rule.label, {"A", "B", "C"});
+  options.rule.label = root.get_choice("label", options.rule.label, {"A", "B", "C", "D"});
   if (options.rule.label == "A") options.rule.decline = root.get_double("decline", options.rule.decline, 0, 1);
   if (options.rule.label == "C") {
     if (options.prompts.kind != "scenes")
@@ -122,6 +122,7 @@ StepPredictorOptions read_step_predictor_options(const Node& root, const std::st
   const bool scenes = options.prompts.kind == "scenes";
   if (scenes) options.judge = root.get_string("judge", options.rule.label == "C" ? "models/scenes-classifier" : "");
   if (options.rule.label == "B") options.rule.threshold = root.get_double("threshold", options.rule.threshold, 0, 1);
+  if (options.rule.label == "D") options.rule.price = root.get_double("price", options.rule.price, 0, 1);
   options.quantile = root.get_double("quantile", options.quantile, 0.01, 0.99);
 
   const Node encoder = root.section("encoder");

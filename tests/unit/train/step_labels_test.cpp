@@ -2,6 +2,8 @@
 
 #include <doctest/doctest.h>
 
+#include <algorithm>
+
 #include "base/error.hpp"
 #include "step_fixture.hpp"
 #include "train/step_labelling.hpp"
@@ -87,6 +89,47 @@ TEST_CASE("the count that shows what is promised is found over all noises") {
   const StepLabel label = label_of(kGrid, curves, {.label = "C", .decline = 0.15});
   CHECK(label.steps == 12);
   CHECK(label.mean == 12);
+}
+
+TEST_CASE("no other counts of as many steps bring more similarity than those that are worth their price") {
+  std::vector<StepCurve> curves;
+  for (const double error : {0.5, 1.5, 4.0, 2.5}) {
+    std::vector<double> similar;
+    for (const std::int64_t steps : kGrid) similar.push_back(1 - error / static_cast<double>(steps));
+    curves.push_back(to_last(similar));
+  }
+  for (const double price : {0.001, 0.004, 0.01, 0.03}) {
+    CAPTURE(price);
+    double chosen = 0;
+    std::int64_t steps = 0;
+    for (const StepCurve& curve : curves) {
+      const std::int64_t count = worthwhile_steps(kGrid, {&curve, 1}, price);
+      steps += count;
+      chosen += curve.to_last[static_cast<std::size_t>(std::find(kGrid.begin(), kGrid.end(), count) - kGrid.begin())];
+    }
+    // Every way to give counts to the four.
+    double best = 0;
+    for (std::size_t way = 0; way < 5 * 5 * 5 * 5; ++way) {
+      std::int64_t total = 0;
+      double similar = 0;
+      std::size_t rest = way;
+      for (const StepCurve& curve : curves) {
+        total += kGrid[rest % 5];
+        similar += curve.to_last[rest % 5];
+        rest /= 5;
+      }
+      if (total <= steps) best = std::max(best, similar);
+    }
+    CHECK(chosen == doctest::Approx(best).epsilon(1e-12));
+  }
+  // Of equals the smaller one; noises count by their mean.
+  CHECK(worthwhile_steps(kGrid, std::vector{to_last({0.5, 0.5, 0.5, 0.5, 0.5})}, 0) == 4);
+  const std::vector<StepCurve> two{to_last({0, 0.9, 1, 1, 1}), to_last({0, 0.1, 0.6, 0.9, 1})};
+  CHECK(worthwhile_steps(kGrid, std::span(two).first(1), 0.03) == 8);
+  CHECK(worthwhile_steps(kGrid, two, 0.03) == 12);
+  const StepLabel label = label_of(kGrid, two, {.label = "D", .price = 0.03});
+  CHECK(label.mean == 12);
+  CHECK(label.steps == 12);
 }
 
 TEST_CASE("a judge's findings are kept beside the similarities") {

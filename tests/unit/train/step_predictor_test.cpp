@@ -111,12 +111,14 @@ TEST_CASE("settings of step predictors that make no sense are refused") {
   CHECK(refused("grid=[4, 4]"));
   CHECK(refused("grid=[0, 4]"));
   CHECK(refused("grid=[4, 2000]"));
-  CHECK(refused("label=D"));
+  CHECK(refused("label=E"));
   CHECK(refused("quantile=1"));
   CHECK(refused("encoder.heads=3"));
   CHECK(refused("sampler.sampler=dim"));
   CHECK(refused("prompts.complexities=[9]"));
-  CHECK(refused("decline=0.1"));  // of the other label
+  CHECK(refused("decline=0.1"));  // of other labels
+  CHECK(refused("price=0.01"));
+  CHECK(StepSetup({"label=D", "price=0.01"}).options.rule.price == 0.01);
   // No judge knows what prompts of a file promise.
   CHECK_THROWS_AS(StepSetup({"label=C", "prompts={kind: file, file: prompts.txt, format: lines}"}), Error);
   CHECK(StepSetup({"label=C"}).options.judge == "models/scenes-classifier");
