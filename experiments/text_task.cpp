@@ -34,6 +34,7 @@ PromptOptions read_prompt_options(const Node& task) {
   options.prompt_template = task.get_string("prompt_template", options.prompt_template);
   options.opening_words = task.get_int("opening_words", options.opening_words, 1, 10000);
   options.max_characters = task.get_int("max_characters", options.max_characters, 0, 1 << 30);
+  options.shuffle = task.get_bool("shuffle", options.shuffle);
   options.first = task.get_int("first", 0, 0, 1 << 30);
   options.samples = task.get_int("samples", 0, 0, 1 << 30);
   return options;

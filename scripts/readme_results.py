@@ -12,6 +12,8 @@ import json
 import sys
 from pathlib import Path
 
+from readme_pictures import pictures
+
 ROOT = Path(__file__).resolve().parent.parent
 REFERENCE = ROOT / "results" / "reference"
 START, END = "<!-- results:start -->", "<!-- results:end -->"
@@ -243,6 +245,7 @@ def block():
         "![speed-up against quality](results/reference/speculative.png)",
         "",
         *exits(),
+        *pictures(REFERENCE, rows),
         END,
     ]
     return "\n".join(lines)

@@ -58,6 +58,12 @@ void check_forecaster(const PathOptions& path, const StepPredictorConfig& made, 
   if (made.karras != path.sampler.karras)
     differs(fmt::format("was made {} Karras noise levels, and the path is {} them", made.karras ? "with" : "without",
                         path.sampler.karras ? "with" : "without"));
+  if (made.offset >= 0 && path.sampler.spacing == Spacing::leading && made.offset != path.sampler.offset)
+    differs(fmt::format("was made for offset {}, and the path's is {}", made.offset, path.sampler.offset));
+  if (const double eta = path.sampler.kind == SamplerKind::ddim ? path.sampler.eta : 0; made.eta != eta)
+    differs(fmt::format("was made for eta {:g}, and the path's is {:g}", made.eta, eta));
+  if (const std::string negative = path.draw.guidance > 1 ? path.draw.negative : ""; made.negative != negative)
+    differs(fmt::format("was made for the negative text '{}', and the path's is '{}'", made.negative, negative));
   if (made.guidance != path.draw.guidance)
     differs(fmt::format("was made for guidance {:g}, and the path's is {:g}", made.guidance, path.draw.guidance));
   if (!made.model_sha256.empty() && made.model_sha256 != model) differs("was made for another model");

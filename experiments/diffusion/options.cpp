@@ -61,7 +61,10 @@ void read_draw(const Node& node, Method method, bool takes_text, DrawOptions& dr
 
 void read_counts(const Node& node, PathOptions& path) {
   path.steps = node.get_ints("steps", {});
-  path.similarity = node.get_double("similarity", path.similarity, 0, 1);
+  if (node.has("price"))
+    path.price = node.get_double("price", path.price, 0, 1);
+  else
+    path.similarity = node.get_double("similarity", path.similarity, 0, 1);
   if (path.steps.empty() || path.steps.front() < 1 ||
       std::adjacent_find(path.steps.begin(), path.steps.end(), std::greater_equal<>()) != path.steps.end())
     node.fail("needs the step counts to choose from, in ascending order", "steps: [5, 10, 20, 50]");
@@ -131,7 +134,9 @@ SamplerOptions PathOptions::sampler_of(std::int64_t steps_wanted) const {
 std::string PathOptions::describe() const {
   std::string text = sampler_names()[static_cast<std::size_t>(sampler.kind)];
   if (sampler.karras) text += " karras";
-  if (method == Method::oracle)
+  if (method == Method::oracle && price > 0)
+    text += fmt::format(", best of {} steps at {:g} each", fmt::join(steps, ", "), price);
+  else if (method == Method::oracle)
     text += fmt::format(", fewest of {} steps with similarity {:g}", fmt::join(steps, ", "), similarity);
   else if (!predictor.empty())
     text +=

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <limits>
 #include <numeric>
 
 #include "base/error.hpp"
@@ -52,7 +53,10 @@ class SameWork : public StepRule {
       const std::int64_t middle = (few + enough) / 2;
       (macs_of(middle) < wanted ? few : enough) = middle;
     }
+    // A count that leaves noise in its pictures would be a straw man where a neighbour leaves none.
     steps_ = enough;
+    while (!leaves_none(steps_) && steps_ < most) ++steps_;
+    if (!leaves_none(steps_)) steps_ = enough;
   }
 
   Forecast forecast(const Sample&) const override { return {.steps = steps_}; }
@@ -68,6 +72,8 @@ class SameWork : public StepRule {
       }
     return 1;
   }
+
+  bool leaves_none(std::int64_t steps) const { return make_sampler(options_.sampler_of(steps))->ends_clean(); }
 
   std::shared_ptr<const Shared> shared_;
   PathOptions options_;
@@ -133,7 +139,7 @@ class Shuffled : public StepRule {
   std::map<std::string, std::int64_t> steps_;  // by sample id
 };
 
-// The fewest steps whose picture is like the reference, in hindsight.
+// In hindsight the fewest steps whose picture is like the reference or, with a price, those that are worth it most.
 class Oracle : public StepRule {
  public:
   Oracle(std::shared_ptr<const Shared> shared, PathOptions options)
@@ -142,27 +148,43 @@ class Oracle : public StepRule {
   void prepare() override {
     for (std::size_t i = 0; i < shared_->measured->size(); ++i) {
       const Sample sample = shared_->measured->sample(i);
-      const DrawInput input = draw_input(sample, {0, i, 0});
-      const std::vector<float>& wanted = shared_->pictures->reference(sample);
-      std::int64_t fewest = options_.steps.back();
-      for (const std::int64_t steps : options_.steps) {
-        throw_if_interrupted();
-        const auto sampler = make_sampler(options_.sampler_of(steps));
-        const auto drawn = draw(*shared_->model, *sampler, {&input, 1}, options_.draw);
-        if (shared_->pictures->similarity(drawn.front().pixels, wanted) < options_.similarity) continue;
-        fewest = steps;
-        break;
-      }
-      fewest_[sample.id] = fewest;
+      chosen_[sample.id] = options_.price > 0 ? worthwhile(sample, i) : fewest(sample, i);
     }
   }
 
-  Forecast forecast(const Sample& sample) const override { return {.steps = fewest_.at(sample.id)}; }
+  Forecast forecast(const Sample& sample) const override { return {.steps = chosen_.at(sample.id)}; }
 
  private:
+  double similarity_of(const Sample& sample, std::uint64_t index, std::int64_t steps) const {
+    throw_if_interrupted();
+    const DrawInput input = draw_input(sample, {0, index, 0});
+    const auto sampler = make_sampler(options_.sampler_of(steps));
+    const auto drawn = draw(*shared_->model, *sampler, {&input, 1}, options_.draw);
+    return shared_->pictures->similarity(drawn.front().pixels, shared_->pictures->reference(sample));
+  }
+
+  std::int64_t fewest(const Sample& sample, std::uint64_t index) const {
+    for (const std::int64_t steps : options_.steps)
+      if (similarity_of(sample, index, steps) >= options_.similarity) return steps;
+    return options_.steps.back();
+  }
+
+  std::int64_t worthwhile(const Sample& sample, std::uint64_t index) const {
+    std::int64_t best = options_.steps.front();
+    double most = -std::numeric_limits<double>::infinity();
+    for (const std::int64_t steps : options_.steps) {
+      const double worth = similarity_of(sample, index, steps) - options_.price * static_cast<double>(steps);
+      if (worth > most) {
+        most = worth;
+        best = steps;
+      }
+    }
+    return best;
+  }
+
   std::shared_ptr<const Shared> shared_;
   PathOptions options_;
-  std::map<std::string, std::int64_t> fewest_;  // by sample id
+  std::map<std::string, std::int64_t> chosen_;  // by sample id
 };
 
 }  // namespace

@@ -8,6 +8,7 @@
 #include <set>
 
 #include "base/error.hpp"
+#include "base/random.hpp"
 #include "base/resource_path.hpp"
 #include "data/answer.hpp"
 #include "data/json_records.hpp"
@@ -215,6 +216,7 @@ std::vector<PromptRecord> read_prompts(const PromptOptions& options) {
     return record.prompt.empty() ||
            (options.max_characters > 0 && static_cast<std::int64_t>(record.prompt.size()) > options.max_characters);
   });
+  if (options.shuffle) RandomStream(0, records.size(), 0, static_cast<std::uint32_t>(Purpose::task)).shuffle(records);
   return records;
 }
 

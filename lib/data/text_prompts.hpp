@@ -21,8 +21,9 @@ struct PromptOptions {
   std::string prompt_template;      // "{prompt}" stands for the question; "": the format's own
   std::int64_t opening_words = 12;  // stories
   std::int64_t max_characters = 0;  // longer prompts are left out; 0: none is
-  std::int64_t first = 0;           // prompts to skip
-  std::int64_t samples = 0;         // 0: all that are left
+  bool shuffle = false;      // for files in an order of their own, by category for example: the same order always
+  std::int64_t first = 0;    // prompts to skip
+  std::int64_t samples = 0;  // 0: all that are left
 };
 
 struct PromptRecord {
@@ -32,8 +33,8 @@ struct PromptRecord {
 // auto and the others, as above
 const std::vector<std::string>& prompt_formats();
 
-// In the file's order, before first and samples are applied. Error(data) with file and line or position for anything
-// that is not as the format says; Error(config) for options that do not fit together.
+// In the file's order or shuffled, before first and samples are applied. Error(data) with file and line or position for
+// anything that is not as the format says; Error(config) for options that do not fit together.
 std::vector<PromptRecord> read_prompts(const PromptOptions& options);
 
 // Prompts of a file as a task. With references its metric is exact_match of the final answer (see data/answer.hpp),

@@ -24,6 +24,7 @@ class Ddim : public Sampler {
     for (const double timestep : timesteps_) {
       const auto here = static_cast<std::int64_t>(timestep), next = here - length;
       steps_.push_back({schedule.alpha_bar(here), next >= 0 ? schedule.alpha_bar(next) : end});
+      ends_clean_ = next < 0;
     }
   }
 

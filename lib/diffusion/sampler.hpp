@@ -80,6 +80,9 @@ class Sampler {
   }
   // The noise that a trajectory begins with is standard normal noise times this.
   double start_deviation() const { return start_deviation_; }
+  // Whether the last step leaves no noise in the picture. DDIM steps are equally long whatever the spacing, as the
+  // reference implementation has it, and with some counts end one training step before the clean image.
+  bool ends_clean() const { return ends_clean_; }
   // Valid as long as the sampler lives.
   virtual std::unique_ptr<Trajectory> start() const = 0;
 
@@ -87,6 +90,7 @@ class Sampler {
   std::vector<double> timesteps_;
   double start_deviation_ = 1;
   std::size_t evaluations_per_step_ = 1;
+  bool ends_clean_ = true;
 };
 
 // Error(config) for options that do not fit each other or the noise schedule.

@@ -14,7 +14,7 @@
 namespace dynexec {
 namespace {
 
-constexpr std::int64_t kMostSteps = 1000;
+constexpr std::int64_t kMostSteps = 1000, kMostOffset = 1000;
 constexpr double kMostGuidance = 1000;
 constexpr double kMostCoefficient = 1e6;
 
@@ -53,6 +53,9 @@ StepPredictorConfig parse_step_predictor(const nlohmann::json& json, const std::
   if (config.sampler.empty()) fields.refuse("sampler", "the sampler is not named", "name it: \"ddim\"");
   config.spacing = fields.text("spacing", "");
   config.karras = fields.boolean("karras", false);
+  config.offset = fields.integer("offset", -1, kMostOffset, -1);
+  config.eta = fields.number("eta", 0, 1, 0);
+  config.negative = fields.text("negative", "");
   config.model_sha256 = fields.text("model_sha256", "");
   config.guidance = fields.number("guidance", 0, kMostGuidance, 1);
   if (!fields.has("length_baseline"))
@@ -71,6 +74,9 @@ nlohmann::json step_predictor_json(const StepPredictorConfig& config) {
           {"sampler", config.sampler},
           {"spacing", config.spacing},
           {"karras", config.karras},
+          {"offset", config.offset},
+          {"eta", config.eta},
+          {"negative", config.negative},
           {"guidance", config.guidance},
           {"model_sha256", config.model_sha256},
           {"pooling", "mean"},

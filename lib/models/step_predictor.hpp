@@ -28,7 +28,10 @@ struct StepPredictorConfig {
   // Whose steps were counted: counts of another sampler, model or guidance are other counts.
   std::string sampler = "ddim", spacing;  // spacing and hash "": not told
   bool karras = false;
+  std::int64_t offset = -1;  // of leading spacing; -1: not told
+  double eta = 0;            // of DDIM
   double guidance = 1;
+  std::string negative;  // text
   std::string model_sha256;
   double intercept = 0, slope = 0;  // control: steps = intercept + slope * words
   double constant = 0;              // control: mean steps in training

@@ -14,7 +14,6 @@
 namespace dynexec {
 namespace {
 
-constexpr double kRange = 2;                     // of pixels from -1 to 1
 constexpr std::uint32_t kStartNoise = 1u << 30;  // on the repetitions of its stream
 
 double root_mean_square(std::span<const float> a, std::span<const float> b) {
@@ -186,8 +185,15 @@ std::vector<Drawing> draw(const PictureModel& model, const Sampler& sampler, std
 }
 
 double similarity(const ImageShape& shape, std::span<const float> first, std::span<const float> second) {
-  const Planes a = planes_of(shape, first), b = planes_of(shape, second);
-  return shape.channels == 3 ? ssim_gray(a, b, kRange) : ssim(a, b, kRange);
+  // The measure compares levels by their ratio: gray must be far from nothing, and black is nothing.
+  const auto levels = [](std::span<const float> pixels) {
+    std::vector<float> from_black(pixels.begin(), pixels.end());
+    for (float& value : from_black) value = (value + 1) / 2;
+    return from_black;
+  };
+  const std::vector<float> one = levels(first), other = levels(second);
+  const Planes a = planes_of(shape, one), b = planes_of(shape, other);
+  return shape.channels == 3 ? ssim_gray(a, b, 1) : ssim(a, b, 1);
 }
 
 }  // namespace dynexec

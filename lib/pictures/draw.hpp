@@ -51,7 +51,8 @@ struct Drawing {
 std::vector<Drawing> draw(const PictureModel& model, const Sampler& sampler, std::span<const DrawInput> inputs,
                           const DrawOptions& options);
 
-// Structural similarity of two pictures of values -1 to 1, of their brightness where they have colours.
+// Structural similarity of two pictures of values -1 (black) to 1, of their brightness where they have colours;
+// measured on levels from 0 to 1.
 double similarity(const ImageShape& shape, std::span<const float> first, std::span<const float> second);
 
 }  // namespace dynexec

@@ -49,14 +49,17 @@ class TimeTables {
 
 class PipelineModel : public PictureModel {
  public:
-  explicit PipelineModel(const fs::path& folder) : folder_(folder), pipeline_(diffusers::load_pipeline(folder)) {
+  // The scheduler first: what is wrong with it is told before gigabytes are read.
+  explicit PipelineModel(const fs::path& folder)
+      : folder_(folder),
+        sampling_(read_scheduler_config(diffusers::read_pipeline_scheduler(folder), (folder / kScheduler).string())),
+        pipeline_(diffusers::load_pipeline(folder)) {
     const diffusers::UNetConfig& unet = pipeline_.unet->config();
     const fs::path config = folder / "unet" / "config.json";
     if (unet.sample_size == 0)
       throw Error(ErrorKind::model, "the size of the pictures is not told", config.string() + ": sample_size",
                   "add sample_size, the side of what the U-Net was trained on");
     if (unet.cross_attends()) tokens_.emplace(folder / "tokenizer", pipeline_.text->config().positions);
-    sampling_ = read_scheduler_config(pipeline_.scheduler, (folder / kScheduler).string());
     // Latents have no range; diffusers' pipelines take the limit away, too.
     if (pipeline_.decoder) sampling_.limits.clip = 0;
   }
@@ -90,9 +93,9 @@ class PipelineModel : public PictureModel {
   diffusers::Prompt encode(const PictureRequest& request, PictureCost& cost) const;
 
   fs::path folder_;
+  SamplerOptions sampling_;
   diffusers::Pipeline pipeline_;
   std::optional<PromptTokens> tokens_;
-  SamplerOptions sampling_;
   mutable TimeTables tables_;
 };
 

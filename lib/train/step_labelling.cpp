@@ -19,12 +19,12 @@ namespace {
 
 constexpr std::string_view kMark = "# step labels ";
 
-// prompt,seed,next_4,next_5,...,last_4,last_5,...,shown_4,...: similarity to the next count's picture and to the last
-// one's, and where there is a judge what is shown.
+// prompt,seed,next_4,next_5,...,like_4,like_5,...,shown_4,...: similarity to the next count's picture and to the
+// reference, and where there is a judge what is shown.
 std::string header_of(const std::vector<std::int64_t>& grid, bool judged) {
   std::string header = "prompt,seed";
   for (std::size_t k = 0; k + 1 < grid.size(); ++k) header += fmt::format(",next_{}", grid[k]);
-  for (std::size_t k = 0; k + 1 < grid.size(); ++k) header += fmt::format(",last_{}", grid[k]);
+  for (const std::int64_t steps : grid) header += fmt::format(",like_{}", steps);
   if (judged)
     for (const std::int64_t steps : grid) header += fmt::format(",shown_{}", steps);
   return header;
@@ -32,8 +32,8 @@ std::string header_of(const std::vector<std::int64_t>& grid, bool judged) {
 
 // Numbers in the shortest form that reads back as the same, so that a continued run has the same labels.
 std::string row_of(std::size_t text, std::size_t seed, const StepCurve& curve) {
-  std::string row = fmt::format("{},{},{},{}", text, seed, fmt::join(curve.successive, ","),
-                                fmt::join(curve.to_last.begin(), curve.to_last.end() - 1, ","));
+  std::string row =
+      fmt::format("{},{},{},{}", text, seed, fmt::join(curve.successive, ","), fmt::join(curve.to_reference, ","));
   for (const double share : curve.shown) row += fmt::format(",{}", share);
   return row;
 }
@@ -89,20 +89,18 @@ class LabelFile {
   }
 
   void read(std::string_view rest, std::size_t texts) {
-    const std::size_t steps = grid_.size() - 1, columns = 2 + 2 * steps + (judged_ ? grid_.size() : 0);
+    const std::size_t counts = grid_.size(), columns = 2 + counts - 1 + counts + (judged_ ? counts : 0);
     for (std::size_t end = rest.find('\n'); end != std::string_view::npos; end = rest.find('\n')) {
       const std::vector<double> numbers = numbers_of(rest.substr(0, end));
       const std::size_t row = rows();
       if (row == texts * seeds_ || numbers.size() != columns || numbers[0] != static_cast<double>(row / seeds_) ||
           numbers[1] != static_cast<double>(row % seeds_))
         fail(row + 3);
-      const auto middle = numbers.begin() + 2 + static_cast<std::ptrdiff_t>(steps);
-      const auto end_of_last = middle + static_cast<std::ptrdiff_t>(steps);
-      StepCurve curve{.successive = {numbers.begin() + 2, middle},
-                      .to_last = {middle, end_of_last},
-                      .shown = {end_of_last, numbers.end()}};
-      curve.to_last.push_back(1);
-      curves_.push_back(std::move(curve));
+      const auto middle = numbers.begin() + 1 + static_cast<std::ptrdiff_t>(counts);
+      const auto shown = middle + static_cast<std::ptrdiff_t>(counts);
+      curves_.push_back({.successive = {numbers.begin() + 2, middle},
+                         .to_reference = {middle, shown},
+                         .shown = {shown, numbers.end()}});
       rest.remove_prefix(end + 1);
     }
   }
@@ -121,12 +119,13 @@ DrawInput input_of(const StepLabelling& labelling, std::size_t text, std::size_t
   return {.text = labelling.texts[text], .noise = start_noise(streams, elements), .streams = streams};
 }
 
-// The curves of pictures made together, in the order of the inputs.
+// The curves of pictures made together, in the order of the inputs. No reference: the picture of the most steps.
 std::vector<StepCurve> curves_of(const PictureModel& model, const std::vector<std::unique_ptr<Sampler>>& samplers,
-                                 const std::vector<DrawInput>& inputs, const DrawOptions& options,
-                                 const SceneJudge* judge) {
+                                 const Sampler* reference, const std::vector<DrawInput>& inputs,
+                                 const DrawOptions& options, const SceneJudge* judge) {
   std::vector<std::vector<Drawing>> pictures;  // [count][input]
   for (const auto& sampler : samplers) pictures.push_back(draw(model, *sampler, inputs, options));
+  const std::vector<Drawing> references = reference ? draw(model, *reference, inputs, options) : pictures.back();
   std::vector<StepCurve> curves(inputs.size());
   const ImageShape shape = model.picture_shape();
   for (std::size_t i = 0; i < inputs.size(); ++i) {
@@ -134,11 +133,11 @@ std::vector<StepCurve> curves_of(const PictureModel& model, const std::vector<st
       const scenes::Promises promises = scenes::parse_caption(inputs[i].text);
       for (const auto& drawn : pictures) curves[i].shown.push_back(judge->judge(drawn[i].pixels).accuracy(promises));
     }
-    for (std::size_t k = 0; k + 1 < pictures.size(); ++k) {
-      curves[i].successive.push_back(similarity(shape, pictures[k][i].pixels, pictures[k + 1][i].pixels));
-      curves[i].to_last.push_back(similarity(shape, pictures[k][i].pixels, pictures.back()[i].pixels));
+    for (std::size_t k = 0; k < pictures.size(); ++k) {
+      if (k + 1 < pictures.size())
+        curves[i].successive.push_back(similarity(shape, pictures[k][i].pixels, pictures[k + 1][i].pixels));
+      curves[i].to_reference.push_back(similarity(shape, pictures[k][i].pixels, references[i].pixels));
     }
-    curves[i].to_last.push_back(1);
   }
   return curves;
 }
@@ -146,12 +145,14 @@ std::vector<StepCurve> curves_of(const PictureModel& model, const std::vector<st
 }  // namespace
 
 std::string fingerprint_of(const StepLabelling& l, const PictureModel& model) {
-  const SamplerOptions& s = l.sampler;
-  std::string all = fmt::format("step labels 1|{}|{}|{}|{}|{}|{}|{}|{}|{}|{}|{}|{}|{}|{}|{}|{}", model.sha256(),
-                                static_cast<int>(s.kind), static_cast<int>(s.spacing), s.offset, s.karras,
-                                static_cast<int>(s.prediction), s.eta, s.final_alpha_one, s.limits.clip,
-                                s.limits.quantile, s.limits.highest, static_cast<int>(s.noise.betas),
-                                s.noise.beta_start, s.noise.beta_end, s.noise.train_steps, l.guidance);
+  const auto settings = [](const SamplerOptions& s) {
+    return fmt::format("{}|{}|{}|{}|{}|{}|{}|{}|{}|{}|{}|{}|{}|{}", static_cast<int>(s.kind),
+                       static_cast<int>(s.spacing), s.offset, s.karras, static_cast<int>(s.prediction), s.eta,
+                       s.final_alpha_one, s.limits.clip, s.limits.quantile, s.limits.highest,
+                       static_cast<int>(s.noise.betas), s.noise.beta_start, s.noise.beta_end, s.noise.train_steps);
+  };
+  std::string all = fmt::format("step labels 2|{}|{}|{}", model.sha256(), settings(l.sampler), l.guidance);
+  if (l.reference) all += fmt::format("|reference {} {}", l.reference->steps, settings(*l.reference));
   all += fmt::format("|{}|{}|{}|{}|{}", l.negative, fmt::join(l.grid, ","), l.seeds, l.seed, l.together);
   if (l.judge) all += "|judge " + l.judge_sha256;
   for (const std::string& text : l.texts) all += fmt::format("|{}:{}", text.size(), text);
@@ -171,6 +172,7 @@ std::vector<std::vector<StepCurve>> label_steps(const StepLabelling& labelling, 
     sampler.steps = steps;
     samplers.push_back(make_sampler(sampler));
   }
+  const std::unique_ptr<Sampler> reference = labelling.reference ? make_sampler(*labelling.reference) : nullptr;
   const DrawOptions options{.guidance = labelling.guidance, .negative = labelling.negative};
   LabelFile file(path, labelling, fingerprint_of(labelling, model));
   const auto seeds = static_cast<std::size_t>(labelling.seeds), together = static_cast<std::size_t>(labelling.together);
@@ -188,7 +190,7 @@ std::vector<std::vector<StepCurve>> label_steps(const StepLabelling& labelling, 
       inputs.push_back(input_of(labelling, i / seeds, i % seeds, model.latent_shape().elements()));
     std::vector<StepCurve> curves;
     try {
-      curves = curves_of(model, samplers, inputs, options, labelling.judge.get());
+      curves = curves_of(model, samplers, reference.get(), inputs, options, labelling.judge.get());
     } catch (const Error& error) {
       if (error.kind() == ErrorKind::interrupted) stop();
       throw;

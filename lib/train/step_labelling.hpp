@@ -5,6 +5,7 @@
 #include <filesystem>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -23,7 +24,8 @@ struct StepLabelling {
   std::vector<std::int64_t> grid;  // ascending, at least 2
   std::int64_t seeds = 3;          // noises a text
   std::uint64_t seed = 1;
-  std::int64_t together = 4;  // texts whose pictures are drawn together; decides rounding, nothing else
+  std::int64_t together = 4;                // texts whose pictures are drawn together; decides rounding, nothing else
+  std::optional<SamplerOptions> reference;  // with its steps; absent: the sampler with the most steps of the grid
   // What is shown of a caption of a scene, for StepCurve::shown; null: nobody looks.
   std::shared_ptr<const SceneJudge> judge;
   std::string judge_sha256;

@@ -12,7 +12,7 @@ std::int64_t first_decline(std::span<const std::int64_t> grid, const StepCurve& 
 
 std::int64_t settled_steps(std::span<const std::int64_t> grid, const StepCurve& curve, double threshold) {
   std::size_t k = grid.size() - 1;
-  while (k > 0 && curve.to_last[k - 1] >= threshold) --k;
+  while (k > 0 && curve.to_reference[k - 1] >= threshold) --k;
   return grid[k];
 }
 
@@ -33,7 +33,7 @@ std::int64_t worthwhile_steps(std::span<const std::int64_t> grid, std::span<cons
   double most = 0;
   for (std::size_t k = 0; k < grid.size(); ++k) {
     double sum = 0;
-    for (const StepCurve& curve : curves) sum += curve.to_last[k];
+    for (const StepCurve& curve : curves) sum += curve.to_reference[k];
     const double worth = sum / static_cast<double>(curves.size()) - price * static_cast<double>(grid[k]);
     if (k > 0 && worth <= most) continue;
     most = worth;

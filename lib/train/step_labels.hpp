@@ -10,16 +10,16 @@ namespace dynexec {
 
 // Pictures of one text from one noise, at the counts G_0 < ... < G_{K-1} of a grid.
 struct StepCurve {
-  std::vector<double> successive;  // [K - 1]: S_k, similarity of the pictures of G_k and G_{k+1}
-  std::vector<double> to_last;     // [K]: similarity to the picture of G_{K-1}; the last is 1
-  std::vector<double> shown;       // [K], or empty without a judge: share of the caption's promises that is shown
+  std::vector<double> successive;    // [K - 1]: S_k, similarity of the pictures of G_k and G_{k+1}
+  std::vector<double> to_reference;  // [K]: similarity to the reference, the picture of G_{K-1} unless another is drawn
+  std::vector<double> shown;         // [K], or empty without a judge: share of the caption's promises that is shown
 };
 
 // Label A, as StepSaver's: the count G_k where similarity first declines, k = min {k >= 1: S_k < S_{k-1} - decline};
 // the largest count where it never does.
 std::int64_t first_decline(std::span<const std::int64_t> grid, const StepCurve& curve, double decline);
 
-// Label B: the smallest count whose picture, and those of all larger counts, are so similar to the last.
+// Label B: the smallest count whose picture, and those of all larger counts, are so similar to the reference.
 std::int64_t settled_steps(std::span<const std::int64_t> grid, const StepCurve& curve, double threshold);
 
 // Label C (ours), for samplers whose pictures of different counts stay different: the smallest count that, like all

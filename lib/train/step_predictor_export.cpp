@@ -17,7 +17,7 @@ namespace {
 
 namespace fs = std::filesystem;
 
-std::string rule_of(const StepLabelRule& rule) {
+std::string rule_of(const StepLabelRule& rule, const std::string& reference) {
   if (rule.label == "A")
     return fmt::format("A: the count where the similarity of successive counts' pictures first falls by more than {}",
                        rule.decline);
@@ -27,9 +27,8 @@ std::string rule_of(const StepLabelRule& rule) {
         "count, less {}, in the mean over the noises",
         rule.decline);
   if (rule.label == "D")
-    return fmt::format("D: the count whose similarity to the last count's picture, less {} a step, is highest",
-                       rule.price);
-  return fmt::format("B: the smallest count from which on the similarity to the last count's picture is at least {}",
+    return fmt::format("D: the count whose similarity to {}, less {} a step, is highest", reference, rule.price);
+  return fmt::format("B: the smallest count from which on the similarity to {} is at least {}", reference,
                      rule.threshold);
 }
 
@@ -93,7 +92,8 @@ void write_step_card(const StepExport& exported, const StepPredictorOptions& opt
       options.config_path.empty() ? "" : " " + options.config_path);
   text += fmt::format("| counts | {} |\n", fmt::join(config.grid, ", "));
   text += fmt::format("| of | {}, {}, guidance {} |\n", options.pipeline, exported.sampler, config.guidance);
-  text += fmt::format("| label | {}; mean of {} noises a prompt |\n", rule_of(options.rule), options.seeds);
+  text += fmt::format("| label | {}; mean of {} noises a prompt |\n", rule_of(options.rule, exported.reference),
+                      options.seeds);
   text += fmt::format("| decision | the smallest count that suffices with probability {} |\n", config.quantile);
   text += fmt::format("| encoder | width {}, {} layers, {} heads, feed-forward width {}{} |\n", encoder.hidden,
                       encoder.layers, encoder.heads, encoder.intermediate,

@@ -38,7 +38,7 @@ struct StepExport {
   EncoderConfig encoder;
   std::optional<ModelFolder> start;  // of a frozen encoder
   nlohmann::json tokenizer;
-  std::string prompts, sampler;  // for the card
+  std::string prompts, sampler, reference;  // for the card
 };
 
 // config.json, model.safetensors (F16; a frozen encoder's tensors as they are, the head in F32), tokenizer.json.

@@ -42,6 +42,7 @@ StepPromptOptions read_prompt_options(const Node& node) {
     file.format = node.get_choice("format", file.format, prompt_formats());
     file.prompt_field = node.get_string("prompt_field", file.prompt_field);
     file.max_characters = node.get_int("max_characters", file.max_characters, 0, kMany);
+    file.shuffle = node.get_bool("shuffle", file.shuffle);
     file.samples = node.get_int("samples", file.samples, 0, kMany);
     options.held_out = node.get_double("held_out", options.held_out, 0.01, 0.9);
     return options;
@@ -105,6 +106,11 @@ StepPredictorOptions read_step_predictor_options(const Node& root, const std::st
 
   options.pipeline = root.get_string("pipeline");
   options.sampler = read_sampler(root.section("sampler"));
+  if (root.has("reference")) {
+    const Node reference = root.section("reference");
+    options.reference = read_sampler(reference);
+    options.reference_steps = reference.get_int("steps", 100, 1, kMostSteps);
+  }
   options.guidance = root.get_double("guidance", options.guidance, 0, 1000);
   options.negative = root.get_string("negative", "");
   options.prompts = read_prompt_options(root.section("prompts"));

@@ -45,6 +45,8 @@ struct StepPredictorOptions {
   int threads = 1;
   std::string pipeline;  // whose pictures' steps are counted
   StepSamplerOptions sampler;
+  StepSamplerOptions reference;      // what the pictures are compared with,
+  std::int64_t reference_steps = 0;  // in so many steps; 0: the picture of the grid's most
   double guidance = 1;
   std::string negative;
   StepPromptOptions prompts;

@@ -56,6 +56,9 @@ class Run {
     open_encoder();
     exported_.prompts = prompts_.description;
     exported_.sampler = describe(sampler_);
+    exported_.reference = reference()
+                              ? fmt::format("the picture of {} steps, {}", reference()->steps, describe(*reference()))
+                              : std::string("the last count's picture");
     StepPredictorConfig& config = exported_.config;
     config.grid = options.grid;
     config.quantile = options.quantile;
@@ -63,6 +66,9 @@ class Run {
     config.sampler = sampler_names()[static_cast<std::size_t>(sampler_.kind)];
     config.spacing = spacing_names()[static_cast<std::size_t>(sampler_.spacing)];
     config.karras = sampler_.karras;
+    config.offset = sampler_.offset;
+    config.eta = sampler_.kind == SamplerKind::ddim ? sampler_.eta : 0;
+    config.negative = options.guidance > 1 ? options.negative : "";
     config.guidance = options.guidance;
     config.model_sha256 = model.sha256();
   }
@@ -107,6 +113,7 @@ class Run {
                             .seeds = options_.seeds,
                             .seed = options_.seed,
                             .together = options_.together};
+    labelling.reference = reference();
     if (!options_.judge.empty()) {
       const auto folder = resolve_path(options_.judge);
       labelling.judge = std::make_shared<SceneJudge>(folder, model_.picture_shape());
@@ -121,6 +128,13 @@ class Run {
     const auto path = std::filesystem::path(options_.work) / "labels.csv";
     for (const auto& curves : label_steps(labelling, model_, path, show, cancelled))
       labels_.push_back(label_of(options_.grid, curves, options_.rule));
+  }
+
+  std::optional<SamplerOptions> reference() const {
+    if (options_.reference_steps == 0) return std::nullopt;
+    SamplerOptions reference = options_.reference.over(model_.sampling());
+    reference.steps = options_.reference_steps;
+    return reference;
   }
 
   // What needs no network: a line through the words, and the mean.

@@ -100,6 +100,7 @@ def test_steps_are_predicted_from_captions(folder):
     refused("sampler ddim", sampler="euler")
     refused("guidance 2", guidance=3)
     refused("spacing", spacing="linspace")
+    refused("eta 0", eta=0.5)
 
 
 def test_a_downloaded_sentence_encoder_predicts_steps(folder):

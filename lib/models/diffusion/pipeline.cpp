@@ -50,12 +50,6 @@ std::string without_infinities(std::string text) {
   return text;
 }
 
-nlohmann::json read_scheduler(const fs::path& path) {
-  std::error_code failed;
-  if (!fs::exists(path, failed)) return nlohmann::json::object();
-  return parse_json_object(without_infinities(read_file(path.string(), kMaxJsonBytes)), path.string());
-}
-
 // An entry is ["library", "Class"], [null, null] where the component is left out; anything else is a setting.
 std::optional<std::string> class_of(const nlohmann::json& index, const std::string& name) {
   const auto found = index.find(name);
@@ -147,8 +141,17 @@ Pipeline load_pipeline(const fs::path& folder) {
   if (!text && pipeline.unet->config().cross_attends()) missing("text_encoder", "but the U-Net attends to text");
   check_fit(pipeline, folder);
   pipeline.patch = read_patch(index, pipeline, folder);
-  pipeline.scheduler = read_scheduler(folder / "scheduler" / "scheduler_config.json");
   return pipeline;
+}
+
+nlohmann::json read_pipeline_scheduler(const fs::path& folder) {
+  (void)read_index(folder);
+  const fs::path path = folder / "scheduler" / "scheduler_config.json";
+  std::error_code failed;
+  if (!fs::exists(path, failed))
+    refuse(folder, "the component scheduler (scheduler/scheduler_config.json) is missing",
+           "download the folder scheduler/: it tells the noise that the network was trained on");
+  return parse_json_object(without_infinities(read_file(path.string(), kMaxJsonBytes)), path.string());
 }
 
 }  // namespace dynexec::diffusers

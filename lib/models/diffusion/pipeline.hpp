@@ -15,7 +15,6 @@ struct Pipeline {
   std::shared_ptr<const UNet> unet;
   std::shared_ptr<const ImageDecoder> decoder;  // null where the U-Net works on pictures
   std::shared_ptr<const ClipText> text;         // null where it attends to no text
-  nlohmann::json scheduler;                     // scheduler_config.json, {} without one
   // Without a decoder: side of the squares of pixels that are the channels of one place (model_index.json: patch).
   std::int64_t patch = 1;
 
@@ -27,5 +26,9 @@ struct Pipeline {
 // its neighbours, and for a patch that does not fit. Components that play no part in making a picture (safety checker,
 // image processors) are not read.
 Pipeline load_pipeline(const std::filesystem::path& folder);
+
+// scheduler/scheduler_config.json: without it nobody knows which noise the network was trained on. Error(model) where
+// the folder is no pipeline or the file is missing.
+nlohmann::json read_pipeline_scheduler(const std::filesystem::path& folder);
 
 }  // namespace dynexec::diffusers

@@ -6,6 +6,7 @@
 #include <cmath>
 #include <filesystem>
 #include <fstream>
+#include <set>
 #include <string>
 
 #include "base/error.hpp"
@@ -194,6 +195,29 @@ TEST_CASE("gzip files are unpacked, broken ones refused") {
   CHECK_THROWS_AS(gunzip(packed.substr(0, packed.size() / 2), "half", 1 << 20), Error);
   CHECK_THROWS_AS(gunzip(packed + "tail", "tail", 1 << 20), Error);
   CHECK_THROWS_AS(gunzip(gzip(std::string(1 << 20, 'a')), "bomb", 1 << 16), Error);
+}
+
+TEST_CASE("a shuffled file gives all its prompts under their own names, always in the same order") {
+  const TempFile file("ordered.txt", "a\nb\nc\nd\ne\nf\ng\nh\n");
+  PromptOptions options = options_for(file);
+  const std::vector<PromptRecord> ordered = read_prompts(options);
+  options.shuffle = true;
+  const std::vector<PromptRecord> shuffled = read_prompts(options);
+  REQUIRE(shuffled.size() == 8);
+  std::set<std::string> seen;
+  std::size_t moved = 0;
+  for (std::size_t i = 0; i < 8; ++i) {
+    const auto own = static_cast<std::size_t>(shuffled[i].prompt[0] - 'a');
+    CHECK(shuffled[i].id == ordered[own].id);
+    CHECK(shuffled[i].prompt == read_prompts(options)[i].prompt);
+    seen.insert(shuffled[i].prompt);
+    moved += own != i;
+  }
+  CHECK(seen.size() == 8);
+  CHECK(moved > 2);
+  options.first = 3;
+  options.samples = 2;
+  CHECK(TextPromptTask(options).sample(0).id == shuffled[3].id);
 }
 
 TEST_CASE("selection and its bounds") {

@@ -77,6 +77,29 @@ double error_of(SamplerKind kind, std::int64_t steps) {
 
 }  // namespace
 
+TEST_CASE("counts with which DDIM leaves noise in the picture are told") {
+  const auto ends_clean = [](SamplerKind kind, Spacing spacing, std::int64_t steps) {
+    SamplerOptions options = options_of(kind, steps);
+    options.spacing = spacing;
+    options.offset = spacing == Spacing::leading ? 1 : 0;
+    options.final_alpha_one = true;
+    // A network that knows the clean image, 0.25, says what is left of a start of 1.
+    options.prediction = Prediction::sample;
+    const auto sampler = make_sampler(options);
+    const auto end = static_cast<double>(sample(*sampler, {1}, [](double, double) { return 0.25; }).front());
+    CHECK(sampler->ends_clean() == (std::abs(end - 0.25) < 1e-5));
+    return sampler->ends_clean();
+  };
+  for (const std::int64_t steps : {4, 5, 8, 10, 12, 20, 25, 30, 40, 50})
+    CHECK(ends_clean(SamplerKind::ddim, Spacing::trailing, steps));
+  for (const std::int64_t steps : {6, 7, 15, 17, 24}) {
+    CHECK_FALSE(ends_clean(SamplerKind::ddim, Spacing::trailing, steps));
+    CHECK(ends_clean(SamplerKind::ddim, Spacing::leading, steps));
+    CHECK(ends_clean(SamplerKind::euler, Spacing::trailing, steps));
+    CHECK(ends_clean(SamplerKind::unipc, Spacing::trailing, steps));
+  }
+}
+
 TEST_CASE("golden values of the reference schedulers") {
   const auto network = [](double x, double t) { return 0.8 * std::sin(1.3 * x + t / 300) + 0.1 * x; };
   struct Golden {

@@ -8,6 +8,7 @@
 #include <ATen/ops/randn.h>
 #include <ATen/ops/tensor.h>
 
+#include "../base/temp_folder.hpp"
 #include "base/error.hpp"
 #include "tests/support/diffusion_fixture.hpp"
 
@@ -187,9 +188,13 @@ TEST_CASE("a pipeline without text or decoder, and its scheduler") {
   folder.index["_class_name"] = "LatentPipeline";
   folder.index.erase("vae");
   std::filesystem::create_directories(folder.write() / "scheduler");
-  std::ofstream(folder.path() / "scheduler" / "scheduler_config.json") << R"({"beta_start": 0.01})";
   const Pipeline pipeline = load_pipeline(folder.path());
   CHECK(pipeline.decoder == nullptr);
   CHECK(pipeline.text != nullptr);
-  CHECK(pipeline.scheduler.at("beta_start") == 0.01);
+  const dynexec::Error missing =
+      dynexec_test::error_of<dynexec::Error>([&] { read_pipeline_scheduler(folder.path()); });
+  CHECK(missing.message().find("scheduler_config.json) is missing") != std::string::npos);
+  CHECK(missing.where() == folder.path());
+  std::ofstream(folder.path() / "scheduler" / "scheduler_config.json") << R"({"beta_start": 0.01})";
+  CHECK(read_pipeline_scheduler(folder.path()).at("beta_start") == 0.01);
 }

@@ -147,8 +147,10 @@ TEST_CASE("a folder that describes its step counts wrongly is refused by the key
   CHECK(mentions(with("quantile", 0), "quantile"));
   CHECK(mentions(with("quantile", 1), "quantile"));
   CHECK(mentions(with("quantile", "high"), "quantile"));
-  CHECK(mentions(with("label", "D"), "label"));
+  CHECK(mentions(with("label", "E"), "label"));
   CHECK(mentions(with("sampler", ""), "sampler"));
+  CHECK(mentions(with("offset", -2), "offset"));
+  CHECK(mentions(with("eta", 2), "eta"));
   CHECK(mentions(with("guidance", -1), "guidance"));
   CHECK(mentions(with("length_baseline", nullptr), "length_baseline"));
   CHECK(mentions(with("length_baseline", {{"intercept", 3}}), "slope"));

@@ -44,6 +44,17 @@ bool differ(const Drawing& a, const Drawing& b) {
 
 }  // namespace
 
+TEST_CASE("similar gray is similar whatever values stand for it") {
+  const ImageShape shape{1, 16, 16};
+  // Levels 0.48 and 0.5 of 1, on both sides of the middle of -1 to 1; no structure, so brightness alone counts.
+  const std::vector<float> darker(256, -0.04f), middle(256, 0.0f), lighter(256, 0.04f);
+  const double c1 = 0.01 * 0.01;
+  CHECK(similarity(shape, darker, middle) ==
+        doctest::Approx((2 * 0.48 * 0.5 + c1) / (0.48 * 0.48 + 0.5 * 0.5 + c1)).epsilon(1e-6));
+  CHECK(similarity(shape, lighter, middle) > 0.999);
+  CHECK(similarity(shape, lighter, darker) > 0.996);
+}
+
 TEST_CASE("pictures that are made together are what each is alone") {
   const TextPipeline folder;
   const auto model = folder.load();

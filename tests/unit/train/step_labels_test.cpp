@@ -16,11 +16,11 @@ namespace {
 const std::vector<std::int64_t> kGrid{4, 8, 12, 20, 40};
 
 StepCurve successive(std::vector<double> values) {
-  return {.successive = std::move(values), .to_last = {}};
+  return {.successive = std::move(values), .to_reference = {}};
 }
 
-StepCurve to_last(std::vector<double> values) {
-  return {.successive = {}, .to_last = std::move(values)};
+StepCurve to_reference(std::vector<double> values) {
+  return {.successive = {}, .to_reference = std::move(values)};
 }
 
 // What the labelling of a setup's first texts is.
@@ -58,16 +58,16 @@ TEST_CASE("the first decline of similarity is found") {
 }
 
 TEST_CASE("the count from which on pictures stay is found") {
-  CHECK(settled_steps(kGrid, to_last({0.5, 0.8, 0.9, 0.95, 1}), 0.9) == 12);
+  CHECK(settled_steps(kGrid, to_reference({0.5, 0.8, 0.9, 0.95, 1}), 0.9) == 12);
   // Being near once is not enough.
-  CHECK(settled_steps(kGrid, to_last({0.95, 0.8, 0.92, 0.95, 1}), 0.9) == 12);
-  CHECK(settled_steps(kGrid, to_last({0.95, 0.96, 0.97, 0.98, 1}), 0.9) == 4);
-  CHECK(settled_steps(kGrid, to_last({0.95, 0.96, 0.97, 0.5, 1}), 0.9) == 40);
+  CHECK(settled_steps(kGrid, to_reference({0.95, 0.8, 0.92, 0.95, 1}), 0.9) == 12);
+  CHECK(settled_steps(kGrid, to_reference({0.95, 0.96, 0.97, 0.98, 1}), 0.9) == 4);
+  CHECK(settled_steps(kGrid, to_reference({0.95, 0.96, 0.97, 0.5, 1}), 0.9) == 40);
 }
 
 TEST_CASE("labels are means over the noises, at the nearest count") {
-  const std::vector<StepCurve> curves{to_last({0.5, 0.8, 0.9, 0.95, 1}), to_last({0.95, 0.96, 0.97, 0.98, 1}),
-                                      to_last({0.5, 0.6, 0.7, 0.95, 1})};
+  const std::vector<StepCurve> curves{to_reference({0.5, 0.8, 0.9, 0.95, 1}), to_reference({0.95, 0.96, 0.97, 0.98, 1}),
+                                      to_reference({0.5, 0.6, 0.7, 0.95, 1})};
   const StepLabel label = label_of(kGrid, curves, {});
   CHECK(label.mean == doctest::Approx(12));
   CHECK(label.steps == 12);
@@ -76,7 +76,7 @@ TEST_CASE("labels are means over the noises, at the nearest count") {
 
 TEST_CASE("the count that shows what is promised is found over all noises") {
   const auto shown = [](std::vector<double> values) {
-    return StepCurve{.successive = {}, .to_last = {}, .shown = std::move(values)};
+    return StepCurve{.successive = {}, .to_reference = {}, .shown = std::move(values)};
   };
   const std::vector<StepCurve> curves{shown({0.2, 0.6, 1, 1, 1}), shown({1, 0.8, 0.6, 0.8, 0.8})};
   // Means 0.6, 0.7, 0.8, 0.9, 0.9.
@@ -96,7 +96,7 @@ TEST_CASE("no other counts of as many steps bring more similarity than those tha
   for (const double error : {0.5, 1.5, 4.0, 2.5}) {
     std::vector<double> similar;
     for (const std::int64_t steps : kGrid) similar.push_back(1 - error / static_cast<double>(steps));
-    curves.push_back(to_last(similar));
+    curves.push_back(to_reference(similar));
   }
   for (const double price : {0.001, 0.004, 0.01, 0.03}) {
     CAPTURE(price);
@@ -105,7 +105,8 @@ TEST_CASE("no other counts of as many steps bring more similarity than those tha
     for (const StepCurve& curve : curves) {
       const std::int64_t count = worthwhile_steps(kGrid, {&curve, 1}, price);
       steps += count;
-      chosen += curve.to_last[static_cast<std::size_t>(std::find(kGrid.begin(), kGrid.end(), count) - kGrid.begin())];
+      chosen +=
+          curve.to_reference[static_cast<std::size_t>(std::find(kGrid.begin(), kGrid.end(), count) - kGrid.begin())];
     }
     // Every way to give counts to the four.
     double best = 0;
@@ -115,7 +116,7 @@ TEST_CASE("no other counts of as many steps bring more similarity than those tha
       std::size_t rest = way;
       for (const StepCurve& curve : curves) {
         total += kGrid[rest % 5];
-        similar += curve.to_last[rest % 5];
+        similar += curve.to_reference[rest % 5];
         rest /= 5;
       }
       if (total <= steps) best = std::max(best, similar);
@@ -123,8 +124,8 @@ TEST_CASE("no other counts of as many steps bring more similarity than those tha
     CHECK(chosen == doctest::Approx(best).epsilon(1e-12));
   }
   // Of equals the smaller one; noises count by their mean.
-  CHECK(worthwhile_steps(kGrid, std::vector{to_last({0.5, 0.5, 0.5, 0.5, 0.5})}, 0) == 4);
-  const std::vector<StepCurve> two{to_last({0, 0.9, 1, 1, 1}), to_last({0, 0.1, 0.6, 0.9, 1})};
+  CHECK(worthwhile_steps(kGrid, std::vector{to_reference({0.5, 0.5, 0.5, 0.5, 0.5})}, 0) == 4);
+  const std::vector<StepCurve> two{to_reference({0, 0.9, 1, 1, 1}), to_reference({0, 0.1, 0.6, 0.9, 1})};
   CHECK(worthwhile_steps(kGrid, std::span(two).first(1), 0.03) == 8);
   CHECK(worthwhile_steps(kGrid, two, 0.03) == 12);
   const StepLabel label = label_of(kGrid, two, {.label = "D", .price = 0.03});
@@ -154,7 +155,7 @@ TEST_CASE("a judge's findings are kept beside the similarities") {
   // Read back as they were, and not for another judge or none.
   const auto again = label_steps(judged, model, plain.file, nullptr, nullptr);
   CHECK(again[3][1].shown == curves[3][1].shown);
-  CHECK(again[3][1].to_last == curves[3][1].to_last);
+  CHECK(again[3][1].to_reference == curves[3][1].to_reference);
   judged.judge_sha256 = "another";
   CHECK_THROWS_AS(label_steps(judged, model, plain.file, nullptr, nullptr), Error);
 }
@@ -165,10 +166,10 @@ TEST_CASE("labelling that was stopped or killed ends with the same file") {
   const std::string wanted = dynexec_test::read_text(whole.file);
   REQUIRE(curves.size() == 8);
   REQUIRE(curves[0].size() == 2);
-  CHECK(curves[0][0].to_last == std::vector<double>{curves[0][0].to_last[0], 1, 1, 1, 1});
-  CHECK(curves[0][0].to_last[0] < 0.5);
+  CHECK(curves[0][0].to_reference == std::vector<double>{curves[0][0].to_reference[0], 1, 1, 1, 1});
+  CHECK(curves[0][0].to_reference[0] < 0.5);
   // Every noise is another picture.
-  CHECK(curves[0][0].to_last[0] != curves[0][1].to_last[0]);
+  CHECK(curves[0][0].to_reference[0] != curves[0][1].to_reference[0]);
 
   Labelling stopped(8);
   int polls = 0;
@@ -184,7 +185,7 @@ TEST_CASE("labelling that was stopped or killed ends with the same file") {
     dynexec_test::write_text(killed.file, wanted.substr(0, bytes));
     const auto again = killed.run();
     CHECK(dynexec_test::read_text(killed.file) == wanted);
-    CHECK(again[7][1].to_last == curves[7][1].to_last);
+    CHECK(again[7][1].to_reference == curves[7][1].to_reference);
   }
 }
 

@@ -28,6 +28,8 @@ TEST_CASE("a predictor learns what the number of objects decides, better than wh
   CHECK(predictor.config().grid == setup.options.grid);
   CHECK(predictor.config().sampler == "ddim");
   CHECK(predictor.config().spacing == "trailing");
+  CHECK(predictor.config().offset == 1);
+  CHECK(predictor.config().eta == 0);
   CHECK(predictor.config().model_sha256 == "settling");
   const auto tokenizer = Tokenizer::load(setup.options.output);
   const std::string text = "a red disk";
