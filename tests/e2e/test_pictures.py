@@ -185,3 +185,40 @@ def test_pictures_that_cannot_be_made_are_refused(folder):
     bench(config, folder / "out", "--quiet").exits(1).one_error().says("tokenizer")
     shutil.rmtree(network / "unet")
     bench(config, folder / "out", "--quiet").exits(1).one_error().says("unet")
+
+
+def test_shipped_predictor(folder):
+    predictor = "models/stepsaver-ddim"
+    paths = [{"name": "full", "method": "fixed", "steps": 10}, {"name": "half", "method": "fixed", "steps": 5},
+             {"name": "predicted", "method": "predicted", "predictor": predictor},
+             {"name": "shuffled", "method": "shuffled", "predictor": predictor}]
+    config = {"name": "shipped", "experiment": "diffusion", "task": {"kind": "scenes", "samples": 12},
+              "model": {"network": "models/scenes-diffusion", "guidance": 1.25}, "reference": {"sampler": "unipc", "steps": 20},
+              "calibration": {"samples": 1}, "paths": paths, "bench": {"repetitions": 1, "bootstrap_resamples": 2000, "warmup_max": 1}}
+    found = {}
+    for name, size in (("single", 1), ("batched", 6)):
+        config["bench"]["batch_size"] = size
+        (folder / f"{name}.yaml").write_text(json.dumps(config))
+        bench(folder / f"{name}.yaml", folder / name, "--quiet", "--threads", "1").ok()
+        for row in rows(run_folder(folder / name) / "samples.csv"):
+            check(not row["error"], f"a row failed: {row['error']}")
+            found[name, row["path"], int(row["sample"])] = row
+
+    def column(run, path, key):
+        return [float(found[run, path, sample][key]) for sample in range(12)]
+
+    predicted, shuffled = column("single", "predicted", "steps"), column("single", "shuffled", "steps")
+    check(len(set(predicted)) > 1, f"every caption gets as many steps: {predicted}")
+    check(sorted(predicted) == sorted(shuffled) and predicted != shuffled, f"forecasts {predicted}, dealt out {shuffled}")
+    # What the forecast costs is part of both paths.
+    full, half = column("single", "full", "macs"), column("single", "half", "macs")
+    for path in ("predicted", "shuffled"):
+        for i, (macs, steps) in enumerate(zip(column("single", path, "macs"), column("single", path, "steps"))):
+            drawing = full[i] + (steps - 10) * (full[i] - half[i]) / 5
+            check(0 < macs - drawing < 0.05 * full[i], f"{path}: {macs} for {steps} steps, which take {drawing}")
+    # Pictures of a batch that get different counts come back to their own captions.
+    check(len(set(predicted[:6])) > 1, f"a batch of one count shows nothing: {predicted}")
+    for path in ("full", "predicted"):
+        check(column("batched", path, "steps") == column("single", path, "steps"), f"{path}: batches get other steps")
+        for one, many in zip(column("single", path, "quality"), column("batched", path, "quality")):
+            check(abs(one - many) < 1e-3, f"{path}: similarity {many} in a batch, {one} alone")
