@@ -40,6 +40,9 @@ struct StepLabelRule {
 struct StepLabel {
   double mean = 0;
   std::int64_t steps = 0;
+  std::vector<double> likeness;  // [K], similarity to the reference at each count, in the mean over the noises
+  // D: [K - 1], what going on from G_k to G_{k+1} brings: similarity gained less the price of the steps.
+  std::vector<double> gains;
 };
 StepLabel label_of(std::span<const std::int64_t> grid, std::span<const StepCurve> curves, const StepLabelRule& rule);
 

@@ -117,4 +117,15 @@ at::Tensor step_loss(const at::Tensor& logits, std::span<const std::size_t> labe
   return at::binary_cross_entropy_with_logits(logits, exceeds) + quantile_loss * pinball;
 }
 
+at::Tensor gain_loss(const at::Tensor& logits, std::span<const std::vector<double>* const> gains, double usual) {
+  const at::Tensor goes_on = at::empty_like(logits), weight = at::empty_like(logits);
+  float *decision = goes_on.mutable_data_ptr<float>(), *importance = weight.mutable_data_ptr<float>();
+  for (const std::vector<double>* row : gains)
+    for (const double gain : *row) {
+      *decision++ = gain > 0 ? 1.0f : 0.0f;
+      *importance++ = static_cast<float>(std::abs(gain) / usual);
+    }
+  return at::binary_cross_entropy_with_logits(logits, goes_on, weight);
+}
+
 }  // namespace dynexec

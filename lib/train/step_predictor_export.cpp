@@ -33,8 +33,8 @@ std::string rule_of(const StepLabelRule& rule, const std::string& reference) {
 }
 
 std::string score_row(const char* name, const StepScores& scores) {
-  return fmt::format("| {} | {:.2f} | {:.1f} % | {:.1f} % | {:.2f} |\n", name, scores.error, 100 * scores.within_one,
-                     100 * scores.under, scores.mean);
+  return fmt::format("| {} | {:.2f} | {:.1f} % | {:.1f} % | {:.2f} | {:.4f} |\n", name, scores.error,
+                     100 * scores.within_one, 100 * scores.under, scores.mean, scores.likeness);
 }
 
 nlohmann::json model_config(const StepExport& exported) {
@@ -48,20 +48,32 @@ nlohmann::json model_config(const StepExport& exported) {
 }  // namespace
 
 StepScores score_steps(std::span<const std::int64_t> grid, std::span<const std::int64_t> predicted,
-                       std::span<const std::int64_t> labels) {
+                       std::span<const StepLabel> labels) {
   StepScores scores;
   const auto place = [&](std::int64_t steps) {
     return std::lower_bound(grid.begin(), grid.end(), steps) - grid.begin();
   };
   for (std::size_t i = 0; i < labels.size(); ++i) {
-    scores.error += std::abs(static_cast<double>(predicted[i] - labels[i]));
-    scores.within_one += std::abs(place(predicted[i]) - place(labels[i])) <= 1 ? 1 : 0;
-    scores.under += predicted[i] < labels[i] ? 1 : 0;
+    scores.error += std::abs(static_cast<double>(predicted[i] - labels[i].steps));
+    scores.within_one += std::abs(place(predicted[i]) - place(labels[i].steps)) <= 1 ? 1 : 0;
+    scores.under += predicted[i] < labels[i].steps ? 1 : 0;
     scores.mean += static_cast<double>(predicted[i]);
+    scores.likeness += labels[i].likeness.at(static_cast<std::size_t>(place(predicted[i])));
   }
-  for (double* sum : {&scores.error, &scores.within_one, &scores.under, &scores.mean})
+  for (double* sum : {&scores.error, &scores.within_one, &scores.under, &scores.mean, &scores.likeness})
     *sum /= static_cast<double>(labels.size());
   return scores;
+}
+
+double likeness_at(std::span<const std::int64_t> grid, std::span<const StepLabel> labels, double steps) {
+  const auto above = std::find_if(grid.begin() + 1, grid.end() - 1,
+                                  [&](std::int64_t count) { return static_cast<double>(count) >= steps; });
+  const auto k = static_cast<std::size_t>(above - grid.begin());
+  const auto low = static_cast<double>(grid[k - 1]), high = static_cast<double>(grid[k]);
+  const double share = std::clamp((steps - low) / (high - low), 0.0, 1.0);
+  double sum = 0;
+  for (const StepLabel& label : labels) sum += (1 - share) * label.likeness[k - 1] + share * label.likeness[k];
+  return sum / static_cast<double>(labels.size());
 }
 
 void export_step_predictor(const StepModule& module, const StepExport& exported, const StepPredictorOptions& options) {
@@ -100,21 +112,27 @@ void write_step_card(const StepExport& exported, const StepPredictorOptions& opt
                       exported.start ? ", weights of " + options.encoder_from + " as they are" : "");
   text += "| head | mean of the tokens, dense layer with tanh, linear |\n";
   text += fmt::format("| prompts | {} |\n", exported.prompts);
-  text +=
-      fmt::format("| loss | ordinal cross-entropy, and {} x pinball loss at {} |\n", options.pinball, config.quantile);
+  text += options.weighs_gains
+              ? std::string(
+                    "| loss | ordinal cross-entropy, every decision to go on weighted by what it gains or loses |\n")
+              : fmt::format("| loss | ordinal cross-entropy, and {} x pinball loss at {} |\n", options.pinball,
+                            config.quantile);
   text += fmt::format("| optimiser | {}, {} steps of {} prompts, peak rate {}, decay {}, clip {}, seed {} |\n", o.kind,
                       o.steps, options.batch, o.learning_rate, o.weight_decay, o.clip, options.seed);
   text +=
       fmt::format("| weights | of step {}, the best on {:.0f} % of the prompts: loss {:.4f}, {:.4f} at the start |\n",
                   figures.best_step, 100 * options.validation, figures.loss, figures.prior_loss);
   text += fmt::format(
-      "\nOn {} prompts that were not trained on, which need {:.2f} steps on average:\n\n| | mean error in steps | "
-      "within "
-      "one count | too few | mean steps |\n|---|---|---|---|---|\n",
-      figures.prompts, figures.mean_label);
+      "\nOn {} prompts that were not trained on, likeness to {}:\n\n| | mean error in steps | within one count | too "
+      "few "
+      "| mean steps | likeness |\n|---|---|---|---|---|---|\n",
+      figures.prompts, exported.reference);
   text += score_row("predictor", figures.predictor);
   text += score_row("prompt length", figures.length);
   text += score_row("constant", figures.constant);
+  text += score_row("hindsight", figures.labels);
+  text += fmt::format("\nAs many steps for all as the predictor takes in the mean: likeness {:.4f}.\n",
+                      figures.same_mean_likeness);
   text += fmt::format("\nOne prediction takes {:.3f} million multiply-adds.\n", figures.macs / 1e6);
   text += fmt::format("\nSHA-256 of model.safetensors: `{}`\n",
                       sha256_file((fs::path(options.output) / "model.safetensors").string()));

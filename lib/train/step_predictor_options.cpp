@@ -129,12 +129,14 @@ StepPredictorOptions read_step_predictor_options(const Node& root, const std::st
   if (scenes) options.judge = root.get_string("judge", options.rule.label == "C" ? "models/scenes-classifier" : "");
   if (options.rule.label == "B") options.rule.threshold = root.get_double("threshold", options.rule.threshold, 0, 1);
   if (options.rule.label == "D") options.rule.price = root.get_double("price", options.rule.price, 0, 1);
-  options.quantile = root.get_double("quantile", options.quantile, 0.01, 0.99);
+  const bool worth = options.rule.label == "D";
+  options.quantile = root.get_double("quantile", worth ? 0.5 : options.quantile, 0.01, 0.99);
+  if (worth) options.weighs_gains = root.get_choice("loss", "ordinal", {"ordinal", "gains"}) == "gains";
 
   const Node encoder = root.section("encoder");
   options.encoder_from = encoder.get_string("from", "");
   if (options.encoder_from.empty()) options.encoder = read_encoder(encoder);
-  options.pinball = root.get_double("pinball", options.pinball, 0, 100);
+  if (!options.weighs_gains) options.pinball = root.get_double("pinball", options.pinball, 0, 100);
   options.validation = root.get_double("validation", options.validation, 0.01, 0.9);
   options.batch = root.get_int("batch", options.batch, 1, 65536);
   options.optimiser =

@@ -56,10 +56,11 @@ struct StepPredictorOptions {
   std::string judge;          // folder of a classifier of scenes, which label C asks; "": nobody looks
   StepLabelRule rule;
   double quantile = 0.7;
-  std::string encoder_from;  // model folder of an encoder that stays as it is; "": a new one of `encoder`'s sizes
-  EncoderConfig encoder;     // vocabulary follows the prompts
-  double pinball = 0.2;      // weight of the quantile loss beside the cross-entropies
-  double validation = 0.15;  // share of the training prompts that choose the best weights
+  bool weighs_gains = false;  // label D: the loss is gain_loss, else step_loss
+  std::string encoder_from;   // model folder of an encoder that stays as it is; "": a new one of `encoder`'s sizes
+  EncoderConfig encoder;      // vocabulary follows the prompts
+  double pinball = 0.2;       // weight of the quantile loss beside the cross-entropies
+  double validation = 0.15;   // share of the training prompts that choose the best weights
   std::int64_t batch = 32;
   OptimiserOptions optimiser;
   std::int64_t eval_every = 20;  // steps between looks at the validation prompts

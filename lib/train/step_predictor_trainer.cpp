@@ -162,6 +162,11 @@ class Run {
   }
 
   at::Tensor loss_of(const StepModule& module, std::span<const std::size_t> texts) const {
+    if (options_.weighs_gains) {
+      std::vector<const std::vector<double>*> gains;
+      for (const std::size_t text : texts) gains.push_back(&labels_[prompt_of_[text]].gains);
+      return gain_loss(module.logits(texts), gains, usual_gain_);
+    }
     std::vector<std::size_t> places;
     for (const std::size_t text : texts) places.push_back(place_of(prompt_of_[text]));
     return step_loss(module.logits(texts), places, options_.grid, options_.quantile, options_.pinball);
@@ -200,12 +205,28 @@ class Run {
     module.set_texts(std::move(texts));
   }
 
-  void set_prior(StepModule& module) const {
-    std::vector<double> exceeds(options_.grid.size() - 1, 0.5);
+  // What is best for all texts alike.
+  void set_prior(StepModule& module) {
+    if (options_.weighs_gains) set_usual_gain();
+    std::vector<double> exceeds(options_.grid.size() - 1, 0.5), all(exceeds.size(), 1);
     for (const std::size_t prompt : order_)
-      for (std::size_t k = 0; k < place_of(prompt); ++k) exceeds[k] += 1;
-    for (double& share : exceeds) share /= static_cast<double>(order_.size()) + 1;
+      for (std::size_t k = 0; k < exceeds.size(); ++k) {
+        const double gain = options_.weighs_gains  ? labels_[prompt].gains[k] / usual_gain_
+                            : k < place_of(prompt) ? 1
+                                                   : -1;
+        exceeds[k] += std::max(gain, 0.0);
+        all[k] += std::abs(gain);
+      }
+    for (std::size_t k = 0; k < exceeds.size(); ++k) exceeds[k] /= all[k];
     module.set_prior(exceeds);
+  }
+
+  void set_usual_gain() {
+    double sum = 0;
+    for (const std::size_t prompt : order_)
+      for (const double gain : labels_[prompt].gains) sum += std::abs(gain);
+    const double mean = sum / static_cast<double>(order_.size() * (options_.grid.size() - 1));
+    if (mean > 0) usual_gain_ = mean;
   }
 
   void fit(StepModule& module) {
@@ -247,10 +268,11 @@ class Run {
   // What was written is held against the labels, rather than what was trained.
   void evaluate() {
     StepPredictor predictor(options_.output);
-    std::vector<std::int64_t> labels, predicted, by_length;
+    const std::span<const StepLabel> labels = std::span(labels_).subspan(prompts_.training);
+    std::vector<std::int64_t> hindsight, predicted, by_length;
     for (std::size_t i = prompts_.training; i < prompts_.texts.size(); ++i) {
       const StepPrediction prediction = predictor.predict(encode(prompts_.texts[i]));
-      labels.push_back(labels_[i].steps);
+      hindsight.push_back(labels_[i].steps);
       predicted.push_back(prediction.steps);
       by_length.push_back(predictor.length_steps(count_words(prompts_.texts[i])));
       figures_.macs += prediction.cost.macs;
@@ -258,10 +280,11 @@ class Run {
     const std::vector<std::int64_t> constant(labels.size(), predictor.constant_steps());
     figures_.prompts = static_cast<std::int64_t>(labels.size());
     figures_.macs /= static_cast<double>(labels.size());
-    figures_.mean_label = score_steps(options_.grid, labels, labels).mean;
+    figures_.labels = score_steps(options_.grid, hindsight, labels);
     figures_.predictor = score_steps(options_.grid, predicted, labels);
     figures_.length = score_steps(options_.grid, by_length, labels);
     figures_.constant = score_steps(options_.grid, constant, labels);
+    figures_.same_mean_likeness = likeness_at(options_.grid, labels, figures_.predictor.mean);
   }
 
   const StepPredictorOptions& options_;
@@ -275,6 +298,7 @@ class Run {
   std::vector<std::size_t> first_text_;  // of each of these among the texts of the module, and behind the last
   std::vector<std::size_t> prompt_of_;   // of each text
   std::vector<std::size_t> validation_;  // texts
+  double usual_gain_ = 1;                // mean size of the gains trained on
   StepFigures figures_;
 };
 

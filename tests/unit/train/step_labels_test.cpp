@@ -7,6 +7,7 @@
 #include "base/error.hpp"
 #include "step_fixture.hpp"
 #include "train/step_labelling.hpp"
+#include "train/step_predictor_export.hpp"
 
 using namespace dynexec;
 using dynexec_test::StepSetup;
@@ -131,6 +132,22 @@ TEST_CASE("no other counts of as many steps bring more similarity than those tha
   const StepLabel label = label_of(kGrid, two, {.label = "D", .price = 0.03});
   CHECK(label.mean == 12);
   CHECK(label.steps == 12);
+  const std::vector<double> likeness{0, 0.5, 0.8, 0.95, 1}, gains{0.38, 0.18, -0.09, -0.55};
+  for (std::size_t k = 0; k < likeness.size(); ++k) CHECK(label.likeness[k] == doctest::Approx(likeness[k]));
+  REQUIRE(label.gains.size() == gains.size());
+  for (std::size_t k = 0; k < gains.size(); ++k) CHECK(label.gains[k] == doctest::Approx(gains[k]));
+  CHECK(label_of(kGrid, two, {}).gains.empty());
+}
+
+TEST_CASE("likeness between two counts is in proportion") {
+  const std::vector<StepLabel> labels{{.likeness = {0, 0.5, 0.8, 0.9, 1}, .gains = {}},
+                                      {.likeness = {0.2, 0.7, 0.8, 0.9, 1}, .gains = {}}};
+  CHECK(likeness_at(kGrid, labels, 4) == doctest::Approx(0.1));
+  CHECK(likeness_at(kGrid, labels, 8) == doctest::Approx(0.6));
+  CHECK(likeness_at(kGrid, labels, 11) == doctest::Approx(0.75));
+  CHECK(likeness_at(kGrid, labels, 40) == doctest::Approx(1));
+  const std::vector<std::int64_t> predicted{8, 20};
+  CHECK(score_steps(kGrid, predicted, labels).likeness == doctest::Approx(0.7));
 }
 
 TEST_CASE("a judge's findings are kept beside the similarities") {

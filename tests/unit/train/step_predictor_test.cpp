@@ -1,4 +1,7 @@
+#include <ATen/ops/empty.h>
 #include <doctest/doctest.h>
+
+#include <cmath>
 
 #include "base/error.hpp"
 #include "data/tokenizer.hpp"
@@ -44,6 +47,38 @@ TEST_CASE("a run that was stopped while labelling writes the same folder") {
   parts.train();
   CHECK(whole.labels() == parts.labels());
   CHECK(whole.written() == parts.written());
+}
+
+TEST_CASE("the loss of gains is least where going on is worth it in the mean over like texts") {
+  // Texts that cannot be told apart: going on brings 3 to one and takes 1 from each of two, then 1 and 2 from each.
+  const std::vector<std::vector<double>> rows{{3, 1}, {-1, -2}, {-1, -2}};
+  std::vector<const std::vector<double>*> gains;
+  for (const auto& row : rows) gains.push_back(&row);
+  const auto loss = [&](double first, double second) {
+    const at::Tensor logits = at::empty({3, 2});
+    for (int row = 0; row < 3; ++row) {
+      logits.mutable_data_ptr<float>()[2 * row] = static_cast<float>(first);
+      logits.mutable_data_ptr<float>()[2 * row + 1] = static_cast<float>(second);
+    }
+    return gain_loss(logits, gains, 2).item<double>();
+  };
+  // The least lies at the share of what is gained: 3 of 5 and 1 of 5.
+  const double best = loss(std::log(3.0 / 2), std::log(1.0 / 4));
+  for (const double step : {-0.2, 0.2}) {
+    CHECK(loss(std::log(3.0 / 2) + step, std::log(1.0 / 4)) > best);
+    CHECK(loss(std::log(3.0 / 2), std::log(1.0 / 4) + step) > best);
+  }
+  const auto entropy = [](double p) { return -p * std::log(p) - (1 - p) * std::log(1 - p); };
+  CHECK(best == doctest::Approx((5 * entropy(0.6) + 5 * entropy(0.2)) / 2 / 6).epsilon(1e-5));
+}
+
+TEST_CASE("a run with the loss of gains learns what captions' pictures are worth") {
+  StepSetup setup({"label=D", "price=0.01", "loss=gains", "optimiser.steps=40"});
+  const StepTrainReport report = setup.train();
+  CHECK(report.figures.loss < report.figures.prior_loss);
+  CHECK(StepPredictor(setup.options.output).config().quantile == 0.5);
+  CHECK(dynexec_test::read_text(setup.options.output + "/README.md").find("weighted by what it gains") !=
+        std::string::npos);
 }
 
 TEST_CASE("labels are drawn once for all rules and predictors") {
@@ -120,6 +155,8 @@ TEST_CASE("settings of step predictors that make no sense are refused") {
   CHECK(refused("prompts.complexities=[9]"));
   CHECK(refused("decline=0.1"));  // of other labels
   CHECK(refused("price=0.01"));
+  CHECK(refused("loss=gains"));  // which only label D has
+  CHECK_THROWS_AS(StepSetup({"label=D", "loss=gains", "pinball=0.1"}), Error);
   CHECK(StepSetup({"label=D", "price=0.01"}).options.rule.price == 0.01);
   // No judge knows what prompts of a file promise.
   CHECK_THROWS_AS(StepSetup({"label=C", "prompts={kind: file, file: prompts.txt, format: lines}"}), Error);
