@@ -3,7 +3,9 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cmath>
 #include <limits>
+#include <numbers>
 #include <numeric>
 
 #include "base/error.hpp"
@@ -23,8 +25,8 @@ class Constant : public StepRule {
   std::int64_t steps_;
 };
 
-// The fewest steps with which this path computes at least as much a picture as another one in the mean of the
-// calibration samples; the control gets what rounding leaves.
+// As much work as another path's in the mean of the calibration samples, whatever the sample: two neighbouring counts,
+// dealt out by the sample's number alone in the shares that make up that mean.
 class SameWork : public StepRule {
  public:
   SameWork(std::shared_ptr<const Shared> shared, PathOptions options)
@@ -34,34 +36,41 @@ class SameWork : public StepRule {
     const auto other = std::find_if(shared_->paths.begin(), shared_->paths.end(),
                                     [&](const PathOptions& o) { return o.name == options_.like; });
     const double wanted = shared_->mean_macs(*other);
-    const Sample sample = shared_->calibration->sample(0);
-    const DrawInput input = draw_input(sample, {});
-    const auto macs_of = [&](std::int64_t steps) {
-      const auto sampler = make_sampler(options_.sampler_of(steps));
-      return draw(*shared_->model, *sampler, {&input, 1}, options_.draw).front().cost.macs;
-    };
     const std::int64_t most = most_steps();
-    std::int64_t few = 0, enough = 1;
-    while (macs_of(enough) < wanted) {
-      if (enough == most)
+    few_ = 1;
+    many_ = 1;
+    while (macs_of(many_) < wanted) {
+      if (many_ == most)
         options_.node.at("like").fail(fmt::format("works more than this path with all of {} steps does", most),
                                       "name a path that works less, or leave savings out of this one");
-      few = enough;
-      enough = std::min(2 * enough, most);
+      few_ = many_;
+      many_ = std::min(2 * many_, most);
     }
-    while (enough - few > 1) {
-      const std::int64_t middle = (few + enough) / 2;
-      (macs_of(middle) < wanted ? few : enough) = middle;
+    while (many_ - few_ > 1) {
+      const std::int64_t middle = (few_ + many_) / 2;
+      (macs_of(middle) < wanted ? few_ : many_) = middle;
     }
     // A count that leaves noise in its pictures would be a straw man where a neighbour leaves none.
-    steps_ = enough;
-    while (!leaves_none(steps_) && steps_ < most) ++steps_;
-    if (!leaves_none(steps_)) steps_ = enough;
+    few_ = nearest_clean(few_, -1, most);
+    many_ = nearest_clean(many_, 1, most);
+    const double low = macs_of(few_), high = macs_of(many_);
+    share_ = high > low ? std::clamp((wanted - low) / (high - low), 0.0, 1.0) : 1;
   }
 
-  Forecast forecast(const Sample&) const override { return {.steps = steps_}; }
+  // Multiples of the golden ratio fill the unit interval evenly from the first on.
+  Forecast forecast(const Sample& sample) const override {
+    double whole = 0;
+    const double place = std::modf((static_cast<double>(sample.index) + 0.5) * std::numbers::phi, &whole);
+    return {.steps = place < share_ ? many_ : few_};
+  }
 
  private:
+  double macs_of(std::int64_t steps) const {
+    const DrawInput input = draw_input(shared_->calibration->sample(0), {});
+    const auto sampler = make_sampler(options_.sampler_of(steps));
+    return draw(*shared_->model, *sampler, {&input, 1}, options_.draw).front().cost.macs;
+  }
+
   // That the noise schedule allows this sampler.
   std::int64_t most_steps() const {
     for (std::int64_t steps = options_.sampler.noise.train_steps; steps > 1; --steps) try {
@@ -73,11 +82,17 @@ class SameWork : public StepRule {
     return 1;
   }
 
-  bool leaves_none(std::int64_t steps) const { return make_sampler(options_.sampler_of(steps))->ends_clean(); }
+  // `steps` itself where there is none.
+  std::int64_t nearest_clean(std::int64_t steps, std::int64_t direction, std::int64_t most) const {
+    for (std::int64_t count = steps; count >= 1 && count <= most; count += direction)
+      if (make_sampler(options_.sampler_of(count))->ends_clean()) return count;
+    return steps;
+  }
 
   std::shared_ptr<const Shared> shared_;
   PathOptions options_;
-  std::int64_t steps_ = 1;
+  std::int64_t few_ = 1, many_ = 1;
+  double share_ = 1;  // of samples that get `many_`
 };
 
 const std::string& text_of(const Sample& sample) {

@@ -129,7 +129,7 @@ def test_a_script_trains_predictors_for_samplers(folder):
     small = [f"pipeline={network}", "seeds=1", "prompts={kind: scenes, complexities: [1, 2], training: 6, evaluation: 2, wordings: 2}",
              "encoder={width: 16, layers: 1, heads: 2}", "optimiser={steps: 2, warmup: 1}", "threads=1"]
     script = ["bash", ROOT / "scripts" / "train_step_predictors.sh"]
-    for sampler, grid, label in (("euler_ancestral", [2, 4, 8], "C"), ("dpm2", [2, 3], "B")):
+    for sampler, grid, label in (("euler_ancestral", [2, 4, 8], "C"), ("dpm2", [2, 3], "D")):
         out = folder / f"predictor-{sampler}"
         run([*script, "--only", sampler, *small, f"grid={grid}", f"output={out}", f"work={folder}/work-{sampler}"],
             timeout=300, env=environment(DYNEXEC=binary())).ok()
@@ -199,7 +199,7 @@ def test_shipped_predictor(folder):
     for name, size in (("single", 1), ("batched", 6)):
         config["bench"]["batch_size"] = size
         (folder / f"{name}.yaml").write_text(json.dumps(config))
-        bench(folder / f"{name}.yaml", folder / name, "--quiet", "--threads", "1").ok()
+        bench(folder / f"{name}.yaml", folder / name, "--quiet").ok()
         for row in rows(run_folder(folder / name) / "samples.csv"):
             check(not row["error"], f"a row failed: {row['error']}")
             found[name, row["path"], int(row["sample"])] = row

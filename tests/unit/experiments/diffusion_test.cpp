@@ -2,6 +2,8 @@
 
 #include <cmath>
 #include <limits>
+#include <set>
+#include <tuple>
 
 #include "base/error.hpp"
 #include "experiments/diffusion/path.hpp"
@@ -181,11 +183,14 @@ TEST_CASE("a picture that has stopped moving is done, and a fixed control may wo
   same.like = converged.name;
   CHECK(f.run(same).sampling.evaluations == 4);
   same.sampler.kind = SamplerKind::heun;
-  CHECK(f.run(same).sampling.evaluations == 5);  // three steps of two, the last of one
+  // Half of the samples get two steps, of two evaluations and one, and half of them three.
+  CHECK(f.run(same, 0).sampling.evaluations == 3);
+  CHECK(f.run(same, 1).sampling.evaluations == 5);
   // A control with cheaper steps gets more of them.
   same.sampler.kind = SamplerKind::ddim;
   same.draw.cache_interval = 100;
-  CHECK(f.run(same).sampling.evaluations == 12);  // 7 + 11 * 2 >= 28
+  CHECK(f.run(same, 0).sampling.evaluations == 11);  // 7 + 10 * 2 = 27 of 28
+  CHECK(f.run(same, 1).sampling.evaluations == 12);
 }
 
 TEST_CASE("the oracle takes the fewest steps whose picture is like the reference") {
@@ -220,6 +225,33 @@ TEST_CASE("with a price the oracle takes the count whose likeness less its steps
   CHECK(oracle.describe().find("at 1 each") != std::string::npos);
 }
 
+TEST_CASE("the control of the same work has the mean of the path that it is like, from two neighbouring counts") {
+  const Fixture f;
+  f.shared->measured = task_of(f.model, "many-", 200, 0);
+  PathOptions reused = f.options(Method::fixed, 12);
+  reused.name = "reused";
+  reused.draw.cache_interval = 5;
+  f.shared->paths = {reused};
+  const double wanted = f.run(reused).cost.macs;
+  PathOptions same = f.options(Method::fixed, 0);
+  same.like = reused.name;
+  const auto path = make_path(f.shared, same);
+  path->prepare();
+  std::set<std::int64_t> counts;
+  double sum = 0;
+  for (std::size_t i = 0; i < 200; ++i) {
+    const std::vector<Sample> samples{f.shared->measured->sample(i)};
+    const std::vector<Streams> streams{{1, i, 0}};
+    const Outcome outcome = path->run(samples, streams, {}).front();
+    counts.insert(outcome.sampling.steps);
+    sum += outcome.cost.macs;
+  }
+  // Three evaluations of twelve are whole: 3 * 7 + 9 * 2 = 39 lie between those of five and six steps.
+  CHECK(wanted == 39 + kDecodeMacs);
+  CHECK(counts == std::set<std::int64_t>{5, 6});
+  CHECK(sum / 200 == Approx(wanted).epsilon(0.01));
+}
+
 TEST_CASE("the control of the same work passes over counts that leave noise in the picture") {
   const Fixture f;
   PathOptions other = f.options(Method::fixed, 0);
@@ -229,10 +261,13 @@ TEST_CASE("the control of the same work passes over counts that leave noise in t
   same.name = "same";
   same.like = other.name;
   // Of 200 training steps: 7 and 17 end one before the clean image.
-  for (const auto& [steps, taken] : {std::pair{6, 6}, {7, 8}, {8, 8}, {13, 13}, {15, 15}, {17, 18}}) {
+  for (const auto& [steps, few, many] :
+       {std::tuple{6, 6, 6}, {7, 6, 8}, {8, 8, 8}, {13, 13, 13}, {15, 15, 15}, {17, 16, 18}}) {
     other.sampler.steps = steps;
     f.shared->paths = {other};
-    CHECK(f.run(same).sampling.steps == taken);
+    CHECK(f.run(same, 0).sampling.steps == few);
+    CHECK(f.run(same, 1).sampling.steps == many);
+    CHECK(f.run(same, 2).sampling.steps == many);
   }
 }
 
