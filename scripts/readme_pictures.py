@@ -57,7 +57,10 @@ def samplers_table(folder, read):
 
 
 def pictures(reference: Path, read):
+    """Nothing as long as that run's results are not kept."""
     folder = reference / FOLDER
+    if not folder.is_dir():
+        return []
     summary = read(folder / "summary.csv")
     environment = json.loads((folder / "environment.json").read_text())
     link = f"results/reference/{FOLDER}/summary.csv"

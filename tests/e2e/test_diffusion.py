@@ -65,9 +65,11 @@ def test_steps_are_counted_and_pictures_compared(folder):
     check(summary["full"]["quality_metric"] == "ssim" and float(summary["full"]["quality"]) == 1, "the reference differs from itself")
     one = float(summary["full"]["macs_mean"]) / 20
     check(float(summary["few"]["macs_mean"]) == 4 * one, "multiply-accumulates do not follow the steps")
-    passes = {row["evaluations"] for row in rows(done / "samples.csv") if row["path"] == "same"}
+    passes = {int(row["evaluations"]) for row in rows(done / "samples.csv") if row["path"] == "same"}
     mean = float(summary["still"]["macs_mean"]) / one
-    check(len(passes) == 1 and abs(int(passes.pop()) - mean) <= 3, f"the control does not take {mean:.1f} steps")
+    check(max(passes) - min(passes) <= 1, f"the control takes {passes} steps, which are no neighbours")
+    # Its mean is that of the calibration samples, which are others.
+    check(min(passes) - 3 <= mean <= max(passes) + 3, f"the control takes {passes} steps, the path {mean:.1f}")
     check(float(summary["oracle"]["quality"]) >= 0.5, "the oracle's pictures are not like the reference")
     first = [row["quality"] for row in rows(done / "samples.csv")]
     bench(experiment(folder), folder / "again", "--quiet").ok()
