@@ -12,7 +12,7 @@ import json
 import sys
 from pathlib import Path
 
-from readme_pictures import pictures
+from readme_pictures import interval, pictures
 
 ROOT = Path(__file__).resolve().parent.parent
 REFERENCE = ROOT / "results" / "reference"
@@ -77,11 +77,6 @@ def peers():
             f"two threads), the baseline decodes {listed}. Checking 5 tokens costs, with one thread, {checks} times one token.")
 
 
-def with_interval(row, name, digits, sign=""):
-    return (f'{float(row[name]):{sign}.{digits}f} [{float(row[name + "_ci_low"]):{sign}.{digits}f}, '
-            f'{float(row[name + "_ci_high"]):{sign}.{digits}f}]')
-
-
 def saved(row, base, name):
     return f"{100 * (1 - float(row[name]) / float(base[name])):.1f} %"
 
@@ -94,10 +89,10 @@ def exit_table(summary):
         if row is base:
             cells = [row["path"], "baseline", "", "", figure(row["quality"], 4), "", "1", ""]
         else:
-            speedup = with_interval(row, "speedup", 2) + ("" if row["valid"] == "1" else " (not valid)")
+            speedup = interval(row, "speedup", 2) + ("" if row["valid"] == "1" else " (not valid)")
             hits = f'{100 * float(row["forecast_accuracy"]):.0f} %' if row["forecast_accuracy"] else ""
             cells = [row["path"], saved(row, base, "macs_mean"), speedup, f'{100 * (1 - 1 / float(row["speedup_total"])):.1f} %',
-                     figure(row["quality"], 4), with_interval(row, "quality_delta", 4, "+"), figure(row["exits_tested_mean"], 2), hits]
+                     figure(row["quality"], 4), interval(row, "quality_delta", 4, "+"), figure(row["exits_tested_mean"], 2), hits]
         lines.append("| " + " | ".join(cells) + " |")
     return lines
 
@@ -174,7 +169,7 @@ def two_threads():
     folder = "predictive-exit-resnet-2-threads"
     summary = rows(REFERENCE / folder / "summary.csv")
     learnt = next(row for row in summary if row["path"] == "learnt-gate")
-    return (f'With two threads `learnt-gate` reaches {with_interval(learnt, "speedup", 2)}, {100 * (1 - 1 / float(learnt["speedup_total"])):.1f} % less time '
+    return (f'With two threads `learnt-gate` reaches {interval(learnt, "speedup", 2)}, {100 * (1 - 1 / float(learnt["speedup_total"])):.1f} % less time '
             f'([summary](results/reference/{folder}/summary.csv)).')
 
 

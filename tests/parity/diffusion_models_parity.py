@@ -130,8 +130,8 @@ def store(model, folder, options):
     if options.get("old_names"):
         path = folder / "diffusion_pytorch_model.safetensors"
         tensors = load_file(path)
-        for now, before in (("to_q", "query"), ("to_k", "key"), ("to_v", "value"), ("to_out.0", "proj_attn")):
-            tensors = {name.replace(now, before): value for name, value in tensors.items()}
+        for current, former in (("to_q", "query"), ("to_k", "key"), ("to_v", "value"), ("to_out.0", "proj_attn")):
+            tensors = {name.replace(current, former): value for name, value in tensors.items()}
         save_file(tensors, path)
 
 
