@@ -9,6 +9,7 @@
 #include "base/resource_path.hpp"
 #include "cli/bench_bar.hpp"
 #include "cli/commands.hpp"
+#include "cli/path_bar.hpp"
 #include "cli/versions.hpp"
 #include "config/node.hpp"
 #include "experiments/registry.hpp"
@@ -94,11 +95,13 @@ std::vector<SummaryRow> measure(Run& run, RunFolder& folder, std::vector<SampleR
   facts.energy_source = energy->source();
   facts.cpus = cpus;
   facts.stopped_by_max_time = result.stopped_by_max_time;
-  std::vector<SummaryRow> summary = summarise(rows, run.options, facts);
+  PathBar paths("summary", !run.quiet);
+  std::vector<SummaryRow> summary =
+      summarise(rows, run.options, facts, [&paths](std::size_t done, std::size_t of) { paths.update(done, of); });
   add_warmup(environment, run.experiment, result);
   finish_environment(environment);
   folder.write_environment(environment.dump(2));
-  folder.finish(summary);
+  folder.finish(summary, facts.reference_features);
   return summary;
 }
 

@@ -69,7 +69,8 @@ struct TraceArgs {
   std::string config;
   std::vector<std::string> overrides;
   std::int64_t samples = 6;
-  std::string picture;  // PNG file; empty: none
+  std::vector<std::string> paths;  // names; none: all
+  std::string picture;             // PNG file; empty: none
   int threads = 0;
   bool quiet = false;
 };

@@ -124,6 +124,7 @@ void add_trace(CLI::App& app, std::function<int()>& action) {
   command->add_option("--samples", args.samples, "Samples, from the first")
       ->check(CLI::Range(std::int64_t{1}, std::int64_t{1} << 20))
       ->capture_default_str();
+  command->add_option("--paths", args.paths, "Only these paths of the config: full,predicted")->delimiter(',');
   command->add_option("--picture", args.picture, "PNG file: a row a sample, a column a path (diffusion)");
   command->add_option("--threads", args.threads, "Threads (default: what a calibration finds best)")
       ->check(CLI::Range(1, 1024));

@@ -1,5 +1,6 @@
 // dynexec trace: what every path decides on a few samples, and the pictures that come of it.
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <algorithm>
 #include <nlohmann/json.hpp>
@@ -35,6 +36,21 @@ std::string label_of(const Outcome& outcome, const std::vector<Score>& scores) {
   if (outcome.sampling.steps >= 0) text = fmt::format("{} steps", outcome.sampling.steps);
   if (!scores.empty()) text += fmt::format("\n{} {:.2f}", scores.front().metric, scores.front().value);
   return text;
+}
+
+// Takes the other paths out of the experiment, in the order of the config. No names: all stay.
+void keep_paths(Experiment& experiment, const std::vector<std::string>& wanted, const std::vector<std::string>& names) {
+  for (const std::string& name : wanted) {
+    if (std::find(names.begin(), names.end(), name) != names.end()) continue;
+    const std::string nearest = nearest_name(name, names);
+    throw Error(ErrorKind::usage, fmt::format("the config has no path '{}'", name), "--paths",
+                nearest.empty() ? fmt::format("choose from {}", fmt::join(names, ", "))
+                                : fmt::format("did you mean {}?", nearest));
+  }
+  if (wanted.empty()) return;
+  std::erase_if(experiment.paths, [&](const std::unique_ptr<Path>& path) {
+    return std::find(wanted.begin(), wanted.end(), path->info().name) == wanted.end();
+  });
 }
 
 // Runs the samples and prints the decisions, one JSON object a line.
@@ -85,6 +101,7 @@ int trace(const TraceArgs& args) {
   for (const auto& path : experiment.paths) names.push_back(path->info().name);
   (void)read_expectations(root, names);
   config.reject_unread();
+  keep_paths(experiment, args.paths, names);
   install_interrupt_handler();
   (void)choose_threads(experiment, args.threads > 0 ? args.threads : options.threads, available_cpus());
   const auto samples = std::min<std::int64_t>(args.samples, static_cast<std::int64_t>(experiment.task->size()));

@@ -39,6 +39,9 @@ SamplerOptions read_shared(const Node& model, SamplerOptions options) {
     options.noise.beta_end = model.get_double("beta_end", options.noise.beta_end, 1e-9, 0.999);
   }
   options.limits.clip = model.get_double("clip", options.limits.clip, 0, 1e6);
+  options.limits.quantile = model.get_double("dynamic_threshold", options.limits.quantile, 0, 1);
+  if (options.limits.quantile > 0)
+    options.limits.highest = model.get_double("dynamic_threshold_highest", options.limits.highest, 1, 1e6);
   return options;
 }
 
@@ -59,31 +62,44 @@ void read_draw(const Node& node, Method method, bool takes_text, DrawOptions& dr
   draw.guidance_to = node.get_double("guidance_to", draw.guidance_to, draw.guidance_from, 1);
 }
 
-void read_counts(const Node& node, PathOptions& path) {
+void read_counts(const Node& node, bool judged, PathOptions& path) {
   path.steps = node.get_ints("steps", {});
-  if (node.has("price"))
+  if (node.has("price")) {
     path.price = node.get_double("price", path.price, 0, 1);
-  else
+    path.by_attributes = node.get_choice("quality", "ssim", {"ssim", "attributes"}) == "attributes";
+    if (path.by_attributes && !judged)
+      node.at("quality").fail("needs a judge, and prompts that say what a picture must show",
+                              "use task.kind: scenes and name a judge, or leave the key out");
+  } else
     path.similarity = node.get_double("similarity", path.similarity, 0, 1);
   if (path.steps.empty() || path.steps.front() < 1 ||
       std::adjacent_find(path.steps.begin(), path.steps.end(), std::greater_equal<>()) != path.steps.end())
     node.fail("needs the step counts to choose from, in ascending order", "steps: [5, 10, 20, 50]");
 }
 
-PathOptions read_path(const Node& node, const SamplerOptions& shared, const DrawOptions& draw, bool takes_text) {
-  PathOptions path{.sampler = shared, .draw = draw, .node = node};
+// What all paths of a config have in common.
+struct Common {
+  SamplerOptions sampler;
+  DrawOptions draw;
+  bool takes_text = true;
+  bool judged = false;  // what a picture must show is known, and somebody looks
+};
+
+PathOptions read_path(const Node& node, const Common& common) {
+  PathOptions path{.sampler = common.sampler, .draw = common.draw, .node = node};
   path.name = node.get_string("name");
   path.method = read_choice(node, "method", Method::fixed, kMethods);
   read_sampler(node, path.sampler);
-  read_draw(node, path.method, takes_text, path.draw);
+  read_draw(node, path.method, common.takes_text, path.draw);
   switch (path.method) {
     case Method::oracle:
-      read_counts(node, path);
+      read_counts(node, common.judged, path);
       break;
     case Method::predicted:
     case Method::length:
     case Method::shuffled:
-      if (!takes_text) node.at("method").fail("reads texts, and the model takes none", "use a text-to-image model");
+      if (!common.takes_text)
+        node.at("method").fail("reads texts, and the model takes none", "use a text-to-image model");
       path.predictor = node.get_string("predictor");
       path.transfer = node.get_bool("transfer", path.transfer);
       break;
@@ -111,11 +127,12 @@ void check_paths(const Node& paths, const std::vector<PathOptions>& read) {
   for (const PathOptions& path : read) {
     if (path.like.empty()) continue;
     const bool found = std::any_of(read.begin(), read.end(), [&](const PathOptions& other) {
-      return other.name == path.like && other.like.empty() && other.method != Method::shuffled;
+      return other.name == path.like && other.like.empty() && other.method != Method::shuffled &&
+             other.method != Method::oracle;
     });
     if (!found)
       path.node.at("like").fail("names no path of this config that stands for itself",
-                                "name a path without `like` that is not shuffled");
+                                "name a path without `like` that is neither shuffled nor an oracle");
   }
 }
 
@@ -135,7 +152,8 @@ std::string PathOptions::describe() const {
   std::string text = sampler_names()[static_cast<std::size_t>(sampler.kind)];
   if (sampler.karras) text += " karras";
   if (method == Method::oracle && price > 0)
-    text += fmt::format(", best of {} steps at {:g} each", fmt::join(steps, ", "), price);
+    text +=
+        fmt::format(", best{} of {} steps at {:g} each", by_attributes ? " shown" : "", fmt::join(steps, ", "), price);
   else if (method == Method::oracle)
     text += fmt::format(", fewest of {} steps with similarity {:g}", fmt::join(steps, ", "), similarity);
   else if (!predictor.empty())
@@ -171,7 +189,11 @@ Options read_options(const Node& root, const SamplerOptions& own, bool takes_tex
   read_sampler(reference, options.reference);
   options.reference.steps = reference.get_int("steps", 100, 1, kMostSteps);
   const Node paths = root.at("paths");
-  for (const Node& node : paths.items()) options.paths.push_back(read_path(node, shared, options.draw, takes_text));
+  const Common common{.sampler = shared,
+                      .draw = options.draw,
+                      .takes_text = takes_text,
+                      .judged = root.has("judge") && task.get_string("kind", takes_text ? "scenes" : "") == "scenes"};
+  for (const Node& node : paths.items()) options.paths.push_back(read_path(node, common));
   check_paths(paths, options.paths);
   return options;
 }

@@ -26,7 +26,8 @@ struct PathOptions {
   bool transfer = false;            // the same: it may have been made for another model, sampler or guidance
   std::vector<std::int64_t> steps;  // oracle: the counts that it chooses from
   double similarity = 0.9;          // oracle: what is similar enough to the reference
-  double price = 0;                 // oracle: the count of the highest similarity less this a step; 0: the fewest
+  double price = 0;                 // oracle: the count of the highest quality less this a step; 0: the fewest
+  bool by_attributes = false;       // oracle with a price: quality is what the picture shows, else its similarity
   Node node;
 
   SamplerOptions sampler_of(std::int64_t steps_wanted) const;

@@ -61,6 +61,12 @@ const SceneJudgement& PictureTask::judged_reference(const Sample& sample) const 
   return judged_.emplace(sample.id, options_.judge->judge(reference(sample))).first->second;
 }
 
+std::optional<double> PictureTask::shown(const Sample& sample, std::span<const float> pixels) const {
+  const auto& promises = std::any_cast<const PictureInput&>(sample.input).prompt.promises;
+  if (!options_.judge || !promises) return std::nullopt;
+  return options_.judge->judge(pixels).accuracy(*promises);
+}
+
 std::vector<Score> PictureTask::score(const Sample& sample, const Outcome& outcome) const {
   const std::vector<float>&wanted = reference(sample), &found = pixels_of(outcome);
   const ImageShape shape = model_->picture_shape();

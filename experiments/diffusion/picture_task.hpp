@@ -56,6 +56,8 @@ class PictureTask : public Task {
 
   // The picture of many steps; made at the first call for a sample.
   const std::vector<float>& reference(const Sample& sample) const;
+  // Share of what the sample's prompt promises that a picture shows; none without a judge or for other prompts.
+  std::optional<double> shown(const Sample& sample, std::span<const float> pixels) const;
   // Of two pictures of this model.
   double similarity(std::span<const float> first, std::span<const float> second) const;
 

@@ -4,7 +4,6 @@
 
 #include <algorithm>
 #include <cmath>
-#include <limits>
 #include <numbers>
 #include <numeric>
 
@@ -170,31 +169,25 @@ class Oracle : public StepRule {
   Forecast forecast(const Sample& sample) const override { return {.steps = chosen_.at(sample.id)}; }
 
  private:
-  double similarity_of(const Sample& sample, std::uint64_t index, std::int64_t steps) const {
+  double quality_of(const Sample& sample, std::uint64_t index, std::int64_t steps) const {
     throw_if_interrupted();
     const DrawInput input = draw_input(sample, {0, index, 0});
     const auto sampler = make_sampler(options_.sampler_of(steps));
     const auto drawn = draw(*shared_->model, *sampler, {&input, 1}, options_.draw);
+    if (options_.by_attributes) return *shared_->pictures->shown(sample, drawn.front().pixels);
     return shared_->pictures->similarity(drawn.front().pixels, shared_->pictures->reference(sample));
   }
 
   std::int64_t fewest(const Sample& sample, std::uint64_t index) const {
     for (const std::int64_t steps : options_.steps)
-      if (similarity_of(sample, index, steps) >= options_.similarity) return steps;
+      if (quality_of(sample, index, steps) >= options_.similarity) return steps;
     return options_.steps.back();
   }
 
   std::int64_t worthwhile(const Sample& sample, std::uint64_t index) const {
-    std::int64_t best = options_.steps.front();
-    double most = -std::numeric_limits<double>::infinity();
-    for (const std::int64_t steps : options_.steps) {
-      const double worth = similarity_of(sample, index, steps) - options_.price * static_cast<double>(steps);
-      if (worth > most) {
-        most = worth;
-        best = steps;
-      }
-    }
-    return best;
+    std::vector<double> quality;
+    for (const std::int64_t steps : options_.steps) quality.push_back(quality_of(sample, index, steps));
+    return worthwhile_steps(options_.steps, quality, options_.price);
   }
 
   std::shared_ptr<const Shared> shared_;

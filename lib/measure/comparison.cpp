@@ -10,6 +10,7 @@
 
 #include "base/error.hpp"
 #include "measure/path_rows.hpp"
+#include "measure/picture_summary.hpp"
 #include "measure/statistics.hpp"
 #include "measure/summary.hpp"
 
@@ -29,7 +30,7 @@ std::vector<std::string> paths_of(const RunRows& run) {
 RunRows numbered_like(const RunRows& first, const RunRows& second) {
   std::map<std::string, std::int64_t> numbers;
   for (const SampleRow& row : first.rows) numbers.emplace(row.sample_id, row.sample);
-  RunRows result{second.name, {}};
+  RunRows result{second.name, {}, second.reference_features};
   for (const SampleRow& row : second.rows) {
     const auto found = numbers.find(row.sample_id);
     if (found == numbers.end()) continue;
@@ -134,6 +135,11 @@ ComparisonRow compare_paths(const Side& reference_side, const Side& path_side, c
   row.quality_metric = path.measured.front()->quality_metric;
   row.quality_delta = score_delta_of(pair_up(reference, path, &SampleFigures::quality), options);
   row.attribute_accuracy_delta = score_delta_of(pair_up(reference, path, &SampleFigures::attribute_accuracy), options);
+  if (reference_side.run->reference_features == path_side.run->reference_features)
+    row.frechet_delta = FrechetSummary(reference_side.run->reference_features, reference,
+                                       {options.resamples, options.confidence, options.seed})
+                            .compare(path, reference)
+                            .difference;
   row.macs_ratio = total_ratio(reference, path, &SampleFigures::macs, options);
   row.evaluations_ratio = total_ratio(reference, path, &SampleFigures::evaluations, options);
   row.energy_ratio = total_ratio(reference, path, &SampleFigures::energy_j, options);
@@ -155,29 +161,32 @@ std::string checked_reference(const std::vector<std::string>& names, const std::
 }  // namespace
 
 std::vector<ComparisonRow> compare_runs(const RunRows& first, const RunRows* second, const std::string& reference,
-                                        const BootstrapOptions& bootstrap) {
+                                        const BootstrapOptions& bootstrap, const PathProgress& progress) {
   for (const RunRows* run : {&first, second})
     if (run && run->rows.empty())
       throw Error(ErrorKind::data, "the run has no rows", run->name, "let it finish, or resume it with --resume");
   const std::vector<std::string> names = paths_of(first);
-  std::vector<ComparisonRow> rows;
+  std::vector<std::pair<Side, Side>> pairs;  // reference and path
   RunRows other;
   if (second) other = numbered_like(first, *second);
   if (!second || !reference.empty()) {
     const std::string chosen = checked_reference(names, reference);
     for (const std::string& name : names)
-      if (name != chosen) rows.push_back(compare_paths({&first, chosen}, {&first, name}, bootstrap));
+      if (name != chosen) pairs.push_back({{&first, chosen}, {&first, name}});
     if (second)
-      for (const std::string& name : paths_of(other))
-        rows.push_back(compare_paths({&first, chosen}, {&other, name}, bootstrap));
+      for (const std::string& name : paths_of(other)) pairs.push_back({{&first, chosen}, {&other, name}});
   } else {
     for (const std::string& name : paths_of(other))
-      if (std::find(names.begin(), names.end(), name) != names.end())
-        rows.push_back(compare_paths({&first, name}, {&other, name}, bootstrap));
+      if (std::find(names.begin(), names.end(), name) != names.end()) pairs.push_back({{&first, name}, {&other, name}});
   }
-  if (rows.empty())
+  if (pairs.empty())
     throw Error(ErrorKind::data, second ? "the runs have no path in common" : "the run has one path only", first.name,
                 second ? "name the path to compare with: --reference PATH" : "compare it with another run");
+  std::vector<ComparisonRow> rows;
+  for (const auto& [with, path] : pairs) {
+    rows.push_back(compare_paths(with, path, bootstrap));
+    if (progress) progress(rows.size(), pairs.size());
+  }
   return rows;
 }
 

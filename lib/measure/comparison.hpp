@@ -8,6 +8,7 @@
 
 #include "measure/bootstrap.hpp"
 #include "measure/rows.hpp"
+#include "measure/summary.hpp"
 
 namespace dynexec {
 
@@ -17,6 +18,7 @@ inline constexpr std::int64_t kRankTestRepetitions = 9;
 struct RunRows {
   std::string name;  // as the user calls it
   std::vector<SampleRow> rows;
+  std::vector<float> reference_features;  // of the task, as wide as those of the rows; may be absent
 };
 
 // One path against its reference.
@@ -29,6 +31,7 @@ struct ComparisonRow {
   double mann_whitney_p = kMissing;  // of the total times of repetitions
   std::string quality_metric;
   Interval quality_delta, attribute_accuracy_delta;  // this path's minus the reference's, paired
+  Interval frechet_delta;  // the same of the distances to the task's reference features, where runs keep them
   // The reference's over this path's, in total. Energy is measured; modelled: of the same hardware profile.
   Interval macs_ratio, evaluations_ratio, energy_ratio, modelled_energy_ratio;
   std::vector<std::string> notes;  // what stands in the way of quoting it
@@ -36,9 +39,9 @@ struct ComparisonRow {
 
 // One run: every path against `reference` ("": the first path). Two runs (second not null): each path of the second
 // against the same path of the first, or with a reference every path of both against that path of the first. Samples
-// are matched by their ids. Error(usage) with "did you mean" for an unknown reference, Error(data) when nothing can be
-// compared.
+// are matched by their ids. `progress`, if any, gets how many paths of how many are done. Error(usage) with "did you
+// mean" for an unknown reference, Error(data) when nothing can be compared.
 std::vector<ComparisonRow> compare_runs(const RunRows& first, const RunRows* second, const std::string& reference,
-                                        const BootstrapOptions& bootstrap = {});
+                                        const BootstrapOptions& bootstrap = {}, const PathProgress& progress = {});
 
 }  // namespace dynexec

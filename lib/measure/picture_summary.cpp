@@ -7,7 +7,6 @@
 #include <map>
 
 #include "base/error.hpp"
-#include "image/frechet_bootstrap.hpp"
 #include "measure/statistics.hpp"
 
 namespace dynexec {
@@ -40,8 +39,8 @@ Interval interval_of(const FrechetFigure& figure) {
 }  // namespace
 
 void fill_picture_scores(const PathRows& path, Resamplers& resamplers, SummaryRow& row) {
-  row.psnr_db_mean = mean_of(path.values(&SampleFigures::psnr_db));
-  row.feature_distance_mean = mean_of(path.values(&SampleFigures::feature_distance));
+  row.psnr_db_mean = resamplers.mean(path.values(&SampleFigures::psnr_db));
+  row.feature_distance_mean = resamplers.mean(path.values(&SampleFigures::feature_distance));
   row.attribute_accuracy = mean_score(path.values(&SampleFigures::attribute_accuracy), resamplers);
   row.steps_mean = mean_of(path.values(&SampleFigures::steps));
   row.evaluations_mean = mean_of(path.values(&SampleFigures::evaluations));
@@ -52,21 +51,22 @@ void fill_picture_deltas(const PathRows& baseline, const PathRows& path, Resampl
       score_delta(pair_up(baseline, path, &SampleFigures::attribute_accuracy), row.equal_share == 1, resamplers);
 }
 
-FrechetSummary::FrechetSummary(const SummaryFacts& facts, const PathRows& baseline, const BenchOptions& options)
-    : baseline_(baseline), options_(options) {
-  const FeatureRows rows = features_of(baseline);
-  if (rows.empty() || facts.reference_features.empty()) return;
-  const std::size_t values = facts.reference_features.size(), width = rows.begin()->second->size();
+FrechetSummary::FrechetSummary(std::span<const float> reference_features, const PathRows& any,
+                               const FrechetBootstrapOptions& options)
+    : options_(options) {
+  const FeatureRows rows = features_of(any);
+  if (rows.empty() || reference_features.empty()) return;
+  const std::size_t values = reference_features.size(), width = rows.begin()->second->size();
   if (values % width != 0)
     throw Error(ErrorKind::internal, fmt::format("{} reference values are not vectors of {} features", values, width),
                 "", "");
   if (values / width < kMinFrechetSamples) return;
-  reference_.emplace(feature_moments({facts.reference_features, values / width, width}, "the task's reference set"));
+  reference_.emplace(feature_moments({reference_features, values / width, width}, "the task's reference set"));
 }
 
-void FrechetSummary::fill(const PathRows& path, SummaryRow& row) const {
-  if (!reference_) return;
-  const FeatureRows theirs = features_of(baseline_), ours = features_of(path);
+FrechetSummary::Figures FrechetSummary::compare(const PathRows& path, const PathRows& other) const {
+  if (!reference_) return {};
+  const FeatureRows theirs = features_of(other), ours = features_of(path);
   const std::size_t width = reference_->moments().width;
   std::vector<float> first, second;
   std::size_t samples = 0;
@@ -77,12 +77,10 @@ void FrechetSummary::fill(const PathRows& path, SummaryRow& row) const {
     append(second, *partner->second, width);
     ++samples;
   }
-  if (samples < kMinFrechetSamples || !all_finite(first) || !all_finite(second)) return;
+  if (samples < kMinFrechetSamples || !all_finite(first) || !all_finite(second)) return {};
   const FrechetComparison compared =
-      compare_frechet(*reference_, {first, samples, width}, {second, samples, width},
-                      {options_.bootstrap_resamples, options_.confidence, options_.seed});
-  row.frechet = interval_of(compared.first);
-  if (&path != &baseline_) row.frechet_delta = interval_of(compared.difference);
+      compare_frechet(*reference_, {first, samples, width}, {second, samples, width}, options_);
+  return {interval_of(compared.first), interval_of(compared.difference)};
 }
 
 }  // namespace dynexec

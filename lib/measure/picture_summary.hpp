@@ -2,8 +2,9 @@
 #pragma once
 
 #include <optional>
+#include <span>
 
-#include "image/frechet.hpp"
+#include "image/frechet_bootstrap.hpp"
 #include "measure/score_summary.hpp"
 #include "measure/summary.hpp"
 
@@ -17,16 +18,20 @@ void fill_picture_deltas(const PathRows& baseline, const PathRows& path, Resampl
 // Fréchet distances between the features of paths' outputs and the task's reference features.
 class FrechetSummary {
  public:
-  // baseline and options must outlive it. Throws Error(data) for reference features that are not finite.
-  FrechetSummary(const SummaryFacts& facts, const PathRows& baseline, const BenchOptions& options);
+  // reference_features: vectors as wide as those of the rows of `any`, one after the other, or nothing. Throws
+  // Error(data) for values that are not finite.
+  FrechetSummary(std::span<const float> reference_features, const PathRows& any,
+                 const FrechetBootstrapOptions& options);
 
-  // Over the samples that the path and the baseline share, since distances depend on the count. Everything stays
-  // missing where the task has no reference, either set is below kMinFrechetSamples or a feature is not finite.
-  void fill(const PathRows& path, SummaryRow& row) const;
+  struct Figures {
+    Interval distance, difference;  // of the path; less the other's
+  };
+  // Over the samples that both share, since distances depend on the count. Everything stays missing where there is no
+  // reference, either set is below kMinFrechetSamples or a feature is not finite.
+  Figures compare(const PathRows& path, const PathRows& other) const;
 
  private:
-  const PathRows& baseline_;
-  const BenchOptions& options_;
+  FrechetBootstrapOptions options_;
   std::optional<FrechetReference> reference_;
 };
 

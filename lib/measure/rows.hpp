@@ -66,7 +66,7 @@ struct SummaryRow {
   Interval quality, quality_delta;  // delta: this path minus the baseline, paired
   std::string quality_verdict;      // "non-inferior", "inferior", "undecided", "" for the baseline or without metric
   // Of pictures. The Fréchet distance is between the features of this path's outputs and the task's reference features.
-  double psnr_db_mean = kMissing, feature_distance_mean = kMissing;
+  Interval psnr_db_mean, feature_distance_mean;
   Interval attribute_accuracy, attribute_accuracy_delta;  // delta: minus the baseline's, paired
   Interval frechet, frechet_delta;
   double steps_mean = kMissing, evaluations_mean = kMissing;

@@ -189,13 +189,14 @@ SummaryFacts summary_facts(const Experiment& experiment) {
 }
 
 std::vector<SummaryRow> summarise(std::span<const SampleRow> rows, const BenchOptions& options,
-                                  const SummaryFacts& facts) {
+                                  const SummaryFacts& facts, const PathProgress& progress) {
   if (facts.paths.empty()) return {};
   Resamplers resamplers(options);
   std::vector<PathRows> grouped;
   for (const PathInfo& info : facts.paths) grouped.emplace_back(rows, info.name);
 
-  const FrechetSummary frechet(facts, grouped[0], options);
+  const FrechetSummary frechet(facts.reference_features, grouped[0],
+                               {options.bootstrap_resamples, options.confidence, options.seed});
   std::vector<SummaryRow> summary;
   for (std::size_t i = 0; i < facts.paths.size(); ++i) {
     const PathRows& path = grouped[i];
@@ -212,7 +213,9 @@ std::vector<SummaryRow> summarise(std::span<const SampleRow> rows, const BenchOp
     fill_costs(sums, row);
     row.quality = mean_score(path.values(&SampleFigures::quality), resamplers);
     fill_picture_scores(path, resamplers, row);
-    frechet.fill(path, row);
+    const FrechetSummary::Figures distances = frechet.compare(path, grouped[0]);
+    row.frechet = distances.distance;
+    if (i > 0) row.frechet_delta = distances.difference;
     fill_theory(grouped[0], path, row);
     fill_modelled(grouped[0], path, i == 0, resamplers, row);
     if (i == 0) {
@@ -225,6 +228,7 @@ std::vector<SummaryRow> summarise(std::span<const SampleRow> rows, const BenchOp
       row.quality_verdict = quality_verdict(row.quality_delta, options.quality_margin, facts.higher_is_better);
     }
     summary.push_back(std::move(row));
+    if (progress) progress(i + 1, facts.paths.size());
   }
 
   for (std::size_t i = 0; i < summary.size(); ++i) {

@@ -10,6 +10,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <span>
 #include <string>
 #include <vector>
@@ -34,10 +35,13 @@ struct SummaryFacts {
 };
 SummaryFacts summary_facts(const Experiment& experiment);
 
+// How many paths of how many are done. Fréchet distances of many features take about a second a path.
+using PathProgress = std::function<void(std::size_t done, std::size_t of)>;
+
 // One row a path in the order of facts.paths; a path without rows gives an invalid row. rows: of one run, in
 // any order.
 std::vector<SummaryRow> summarise(std::span<const SampleRow> rows, const BenchOptions& options,
-                                  const SummaryFacts& facts);
+                                  const SummaryFacts& facts, const PathProgress& progress = {});
 
 // Samples below which intervals are too narrow (the bootstrap's normal range times sqrt((n-1)/n) covers about
 // 90 % instead of 95 % at ten), and repetitions below which noise within a sample is not seen unless samples

@@ -47,8 +47,8 @@ StepPredictorConfig parse_step_predictor(const nlohmann::json& json, const std::
   if (config.quantile <= 0 || config.quantile >= 1)
     fields.refuse("quantile", "the quantile is not between 0 and 1", "use 0.7");
   config.label = fields.text("label", config.label);
-  if (config.label.size() != 1 || std::string_view("ABCD").find(config.label) == std::string_view::npos)
-    fields.refuse("label", "unknown label '" + config.label + "'", "labels are A, B, C and D");
+  if (config.label.size() != 1 || std::string_view("ABCDE").find(config.label) == std::string_view::npos)
+    fields.refuse("label", "unknown label '" + config.label + "'", "labels are A to E");
   config.sampler = fields.text("sampler", "");
   if (config.sampler.empty()) fields.refuse("sampler", "the sampler is not named", "name it: \"ddim\"");
   config.spacing = fields.text("spacing", "");
@@ -105,6 +105,14 @@ std::int64_t nearest_steps(std::span<const std::int64_t> grid, double steps) {
   for (const std::int64_t count : grid)
     if (std::abs(static_cast<double>(count) - steps) <= std::abs(static_cast<double>(nearest) - steps)) nearest = count;
   return nearest;
+}
+
+std::int64_t worthwhile_steps(std::span<const std::int64_t> grid, std::span<const double> quality, double price) {
+  const auto worth = [&](std::size_t k) { return quality[k] - price * static_cast<double>(grid[k]); };
+  std::size_t best = 0;
+  for (std::size_t k = 1; k < grid.size(); ++k)
+    if (worth(k) > worth(best)) best = k;
+  return grid[best];
 }
 
 std::int64_t count_words(std::string_view text) {

@@ -57,6 +57,11 @@ StepPrediction decide_steps(const StepPredictorConfig& config, std::span<const f
 // The grid's value nearest to a number of steps; the larger of two.
 std::int64_t nearest_steps(std::span<const std::int64_t> grid, double steps);
 
+// The count whose picture is worth most: `quality` (one a count of the grid) less `price` a step; the smaller one of
+// equals. Where pictures follow it, another step would bring every one of them as much, so no other counts of the same
+// mean bring more.
+std::int64_t worthwhile_steps(std::span<const std::int64_t> grid, std::span<const double> quality, double price);
+
 // What length_steps() counts: runs of anything but white space.
 std::int64_t count_words(std::string_view text);
 

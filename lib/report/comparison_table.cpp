@@ -31,7 +31,7 @@ TextTable table_of(std::span<const ComparisonRow> rows) {
     return std::any_of(rows.begin(), rows.end(),
                        [&](const ComparisonRow& row) { return !std::isnan((row.*figure).value); });
   };
-  const bool attributes = any(&ComparisonRow::attribute_accuracy_delta),
+  const bool attributes = any(&ComparisonRow::attribute_accuracy_delta), frechet = any(&ComparisonRow::frechet_delta),
              evaluations = any(&ComparisonRow::evaluations_ratio);
   const bool energy = any(&ComparisonRow::energy_ratio), modelled = any(&ComparisonRow::modelled_energy_ratio);
   TextTable table{.columns = {{"path", true}}, .rows = {}};
@@ -39,6 +39,7 @@ TextTable table_of(std::span<const ComparisonRow> rows) {
   for (const char* title : {"against", "speed-up", "total time", "p", "quality", "MACs"})
     table.columns.push_back({title, std::string_view(title) == "against"});
   if (attributes) table.columns.push_back({"attributes"});
+  if (frechet) table.columns.push_back({"Fréchet"});
   if (evaluations) table.columns.push_back({"evaluations"});
   if (energy) table.columns.push_back({"energy"});
   if (modelled) table.columns.push_back({"modelled energy"});
@@ -52,6 +53,7 @@ TextTable table_of(std::span<const ComparisonRow> rows) {
     cells.push_back({with_interval(row.quality_delta, 3, "")});
     cells.push_back({with_interval(row.macs_ratio, 2, "x"), tone_of(row.macs_ratio)});
     if (attributes) cells.push_back({with_interval(row.attribute_accuracy_delta, 3, "")});
+    if (frechet) cells.push_back({with_interval(row.frechet_delta, 2, "")});
     if (evaluations) cells.push_back({with_interval(row.evaluations_ratio, 2, "x"), tone_of(row.evaluations_ratio)});
     if (energy) cells.push_back({with_interval(row.energy_ratio, 2, "x")});
     if (modelled) cells.push_back({with_interval(row.modelled_energy_ratio, 2, "x")});

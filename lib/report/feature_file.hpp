@@ -1,5 +1,7 @@
 // features.csv: the feature vectors of a run's rows, a line each: path, sample, then one column a feature.
 //
+// reference_features.csv: the same of the task's reference set (Task::reference_features), sample and features.
+//
 // Only rows of the first repetition have features (SampleRow::features). In samples.csv they would make every line too
 // long for tools that show tables.
 #pragma once
@@ -20,6 +22,11 @@ namespace dynexec {
 // header has none. Throws Error(data) at name:line for damaged lines and for a row that comes twice.
 void attach_features(std::string_view text, const std::string& name, TornEnd torn_end, std::vector<SampleRow>& rows);
 
+// Vectors of `width` features, one after the other. Throws Error(io).
+void write_reference_features(const std::string& path, std::span<const float> values, std::size_t width);
+// What that wrote, checked to have rows as wide as `width`. Throws Error(data) at name:line.
+std::vector<float> read_reference_features(std::string_view text, const std::string& name, std::size_t width);
+
 // The file while a run is measured. It exists once a row with features was written.
 class FeatureFile {
  public:
@@ -31,6 +38,7 @@ class FeatureFile {
   void append(std::span<const SampleRow> rows);
   void sync();
   void close() { file_.reset(); }
+  std::size_t width() const { return width_; }  // 0: no row had features
 
  private:
   std::string line_of(const SampleRow& row);

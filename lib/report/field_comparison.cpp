@@ -21,6 +21,9 @@ std::vector<Field<ComparisonRow>> comparison_fields() {
       .figure("quality_delta", "", "mean score minus the reference's, paired by sample", DYNEXEC_MEMBER(quality_delta))
       .figure("attribute_accuracy_delta", "", "mean attribute accuracy minus the reference's, paired by sample",
               DYNEXEC_MEMBER(attribute_accuracy_delta))
+      .figure("frechet_delta", "",
+              "Fréchet distance to the task's reference minus that of the reference path, paired by sample",
+              DYNEXEC_MEMBER(frechet_delta))
       .figure("macs_ratio", "", "multiply-accumulates of the reference over the path's", DYNEXEC_MEMBER(macs_ratio))
       .figure("evaluations_ratio", "", "evaluations of a diffusion network of the reference over the path's",
               DYNEXEC_MEMBER(evaluations_ratio))

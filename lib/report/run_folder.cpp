@@ -22,6 +22,7 @@ using nlohmann::ordered_json;
 constexpr const char* kSamples = "samples.csv";
 constexpr const char* kPartial = "samples.csv.partial";
 constexpr const char* kFeatures = "features.csv";
+constexpr const char* kReferenceFeatures = "reference_features.csv";
 constexpr const char* kFeaturesPartial = "features.csv.partial";
 constexpr const char* kTraces = "traces.jsonl";
 constexpr const char* kTracesPartial = "traces.jsonl.partial";
@@ -240,11 +241,13 @@ void RunFolder::write_block(std::span<const SampleRow> rows, std::span<const Tra
   }
 }
 
-void RunFolder::finish(std::span<const SummaryRow> summary) {
+void RunFolder::finish(std::span<const SummaryRow> summary, std::span<const float> reference_features) {
   if (traces_) traces_->sync();
   features_.sync();
   samples_->sync();
   write_file_atomically(file(kSummary), render_summary(summary, Format::csv));
+  if (!reference_features.empty() && features_.width() > 0)
+    write_reference_features(file(kReferenceFeatures), reference_features, features_.width());
   samples_hash_ = sha256_file(file(kPartial));
   features_hash_.clear();
   if (std::filesystem::exists(file(kFeaturesPartial))) {

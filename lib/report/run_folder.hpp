@@ -6,7 +6,7 @@
 //   samples.csv.partial   rows as they are measured; becomes samples.csv by a rename when the run is done
 //   features.csv.partial  likewise, where the task has features of outputs (see feature_file.hpp)
 //   traces.jsonl.partial  likewise
-//   samples.csv  summary.csv  features.csv  traces.jsonl
+//   samples.csv  summary.csv  features.csv  reference_features.csv  traces.jsonl
 //
 // `running` with nobody holding the lock on samples.csv.partial is a run that was killed: it can be resumed
 // like a failed one. A run that starts over keeps the rows of an unfinished one as samples.csv.partial.old.
@@ -69,8 +69,9 @@ class RunFolder : public RowSink {
   // Appends a block's rows and decisions. A kill loses at most the block that is being written.
   void write_block(std::span<const SampleRow> rows, std::span<const TraceRecord> traces) override;
 
-  // Writes summary.csv and gives samples.csv and traces.jsonl their names.
-  void finish(std::span<const SummaryRow> summary);
+  // Writes summary.csv and, where rows have features, reference_features.csv (see Task::reference_features); gives
+  // samples.csv, features.csv and traces.jsonl their names.
+  void finish(std::span<const SummaryRow> summary, std::span<const float> reference_features = {});
 
   // Records why the run broke off; the rows stay resumable. Never throws.
   void fail(const std::string& message) noexcept;

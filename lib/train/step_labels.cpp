@@ -5,18 +5,17 @@
 namespace dynexec {
 namespace {
 
-std::vector<double> likeness_of(std::span<const std::int64_t> grid, std::span<const StepCurve> curves) {
-  std::vector<double> likeness(grid.size(), 0);
+std::vector<double> mean_of(std::span<const StepCurve> curves, std::vector<double> StepCurve::*values) {
+  std::vector<double> mean((curves.front().*values).size(), 0);
   for (const StepCurve& curve : curves)
-    for (std::size_t k = 0; k < curve.to_reference.size(); ++k)
-      likeness[k] += curve.to_reference[k] / static_cast<double>(curves.size());
-  return likeness;
+    for (std::size_t k = 0; k < mean.size(); ++k) mean[k] += (curve.*values)[k] / static_cast<double>(curves.size());
+  return mean;
 }
 
-std::vector<double> gains_of(std::span<const std::int64_t> grid, std::span<const double> likeness, double price) {
+std::vector<double> gains_of(std::span<const std::int64_t> grid, std::span<const double> quality, double price) {
   std::vector<double> gains;
   for (std::size_t k = 0; k + 1 < grid.size(); ++k)
-    gains.push_back(likeness[k + 1] - likeness[k] - price * static_cast<double>(grid[k + 1] - grid[k]));
+    gains.push_back(quality[k + 1] - quality[k] - price * static_cast<double>(grid[k + 1] - grid[k]));
   return gains;
 }
 
@@ -34,39 +33,21 @@ std::int64_t settled_steps(std::span<const std::int64_t> grid, const StepCurve& 
   return grid[k];
 }
 
-std::int64_t sufficient_steps(std::span<const std::int64_t> grid, std::span<const StepCurve> curves, double decline) {
-  const auto shown = [&](std::size_t k) {
-    double sum = 0;
-    for (const StepCurve& curve : curves) sum += curve.shown[k];
-    return sum / static_cast<double>(curves.size());
-  };
+std::int64_t sufficient_steps(std::span<const std::int64_t> grid, std::span<const double> shown, double decline) {
   std::size_t k = grid.size() - 1;
-  const double wanted = shown(k) - decline;
-  while (k > 0 && shown(k - 1) >= wanted) --k;
+  const double wanted = shown[k] - decline;
+  while (k > 0 && shown[k - 1] >= wanted) --k;
   return grid[k];
 }
 
-std::int64_t worthwhile_steps(std::span<const std::int64_t> grid, std::span<const StepCurve> curves, double price) {
-  std::size_t best = 0;
-  double most = 0;
-  for (std::size_t k = 0; k < grid.size(); ++k) {
-    double sum = 0;
-    for (const StepCurve& curve : curves) sum += curve.to_reference[k];
-    const double worth = sum / static_cast<double>(curves.size()) - price * static_cast<double>(grid[k]);
-    if (k > 0 && worth <= most) continue;
-    most = worth;
-    best = k;
-  }
-  return grid[best];
-}
-
 StepLabel label_of(std::span<const std::int64_t> grid, std::span<const StepCurve> curves, const StepLabelRule& rule) {
-  StepLabel label{.likeness = likeness_of(grid, curves), .gains = {}};
-  if (rule.label == "C" || rule.label == "D") {
-    label.steps =
-        rule.label == "C" ? sufficient_steps(grid, curves, rule.decline) : worthwhile_steps(grid, curves, rule.price);
+  StepLabel label{.quality = mean_of(curves, rule.judged() ? &StepCurve::shown : &StepCurve::to_reference),
+                  .gains = {}};
+  if (rule.label == "C" || rule.priced()) {
+    label.steps = rule.priced() ? worthwhile_steps(grid, label.quality, rule.price)
+                                : sufficient_steps(grid, label.quality, rule.decline);
     label.mean = static_cast<double>(label.steps);
-    if (rule.label == "D") label.gains = gains_of(grid, label.likeness, rule.price);
+    if (rule.priced()) label.gains = gains_of(grid, label.quality, rule.price);
     return label;
   }
   double sum = 0;

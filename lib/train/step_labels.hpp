@@ -23,25 +23,26 @@ std::int64_t first_decline(std::span<const std::int64_t> grid, const StepCurve& 
 std::int64_t settled_steps(std::span<const std::int64_t> grid, const StepCurve& curve, double threshold);
 
 // Label C (ours), for samplers whose pictures of different counts stay different: the smallest count that, like all
-// larger ones, shows as much of the promises as the last one does, less `decline`, in the mean over the noises.
-std::int64_t sufficient_steps(std::span<const std::int64_t> grid, std::span<const StepCurve> curves, double decline);
+// larger ones, shows as much of the promises as the last one does, less `decline`. shown [K]: means over the noises.
+std::int64_t sufficient_steps(std::span<const std::int64_t> grid, std::span<const double> shown, double decline);
 
-// Label D (ours), for the most similarity in all at a given mean number of steps: the count whose similarity to the
-// last, in the mean over the noises, less `price` a step is highest; the smaller one of equals. Where pictures follow
-// it, another step would bring every one of them as much, so no other counts of the same mean bring more.
-std::int64_t worthwhile_steps(std::span<const std::int64_t> grid, std::span<const StepCurve> curves, double price);
-
+// Labels D and E (ours), for the most quality in all at a given mean number of steps: worthwhile_steps()
+// (models/step_predictor.hpp) of the means over the noises. D: of the similarity to the reference; E: of the share of
+// the promises that is shown.
 struct StepLabelRule {
-  std::string label = "B";  // A, B, C or D
+  std::string label = "B";  // A to E
   double decline = 0.005, threshold = 0.9, price = 0.004;
+
+  bool judged() const { return label == "C" || label == "E"; }  // what is shown counts, not what is similar
+  bool priced() const { return label == "D" || label == "E"; }
 };
 
 // The mean over the noises of one text (C and D: of all noises), and the grid's value that is nearest to it.
 struct StepLabel {
   double mean = 0;
   std::int64_t steps = 0;
-  std::vector<double> likeness;  // [K], similarity to the reference at each count, in the mean over the noises
-  // D: [K - 1], what going on from G_k to G_{k+1} brings: similarity gained less the price of the steps.
+  std::vector<double> quality;  // [K], similarity to the reference or share that is shown, in the mean over the noises
+  // D, E: [K - 1], what going on from G_k to G_{k+1} brings: quality gained less the price of the steps.
   std::vector<double> gains;
 };
 StepLabel label_of(std::span<const std::int64_t> grid, std::span<const StepCurve> curves, const StepLabelRule& rule);

@@ -48,9 +48,10 @@ class StepModule {
 at::Tensor step_loss(const at::Tensor& logits, std::span<const std::size_t> labels, std::span<const std::int64_t> grid,
                      double quantile, double pinball);
 
-// For label D: cross-entropies of going on from each count, weighted by what the decision gains or loses (gains [texts,
-// K - 1], see StepLabel), in units of `usual`. Least where P(N > G_k) passes 1/2 just where going on brings something
-// in the mean over like texts, so the decision at the quantile 1/2 takes the counts of the highest expected worth.
+// For labels D and E: cross-entropies of going on from each count, weighted by what the decision gains or loses (gains
+// [texts, K - 1], see StepLabel), in units of `usual`. Least where P(N > G_k) passes 1/2 just where going on brings
+// something in the mean over like texts, so the decision at the quantile 1/2 takes the counts of the highest expected
+// worth.
 at::Tensor gain_loss(const at::Tensor& logits, std::span<const std::vector<double>* const> gains, double usual);
 
 }  // namespace dynexec

@@ -28,13 +28,16 @@ std::string rule_of(const StepLabelRule& rule, const std::string& reference) {
         rule.decline);
   if (rule.label == "D")
     return fmt::format("D: the count whose similarity to {}, less {} a step, is highest", reference, rule.price);
+  if (rule.label == "E")
+    return fmt::format("E: the count whose pictures show most of what the caption promises, less {} a step",
+                       rule.price);
   return fmt::format("B: the smallest count from which on the similarity to {} is at least {}", reference,
                      rule.threshold);
 }
 
 std::string score_row(const char* name, const StepScores& scores) {
   return fmt::format("| {} | {:.2f} | {:.1f} % | {:.1f} % | {:.2f} | {:.4f} |\n", name, scores.error,
-                     100 * scores.within_one, 100 * scores.under, scores.mean, scores.likeness);
+                     100 * scores.within_one, 100 * scores.under, scores.mean, scores.quality);
 }
 
 nlohmann::json model_config(const StepExport& exported) {
@@ -58,21 +61,21 @@ StepScores score_steps(std::span<const std::int64_t> grid, std::span<const std::
     scores.within_one += std::abs(place(predicted[i]) - place(labels[i].steps)) <= 1 ? 1 : 0;
     scores.under += predicted[i] < labels[i].steps ? 1 : 0;
     scores.mean += static_cast<double>(predicted[i]);
-    scores.likeness += labels[i].likeness.at(static_cast<std::size_t>(place(predicted[i])));
+    scores.quality += labels[i].quality.at(static_cast<std::size_t>(place(predicted[i])));
   }
-  for (double* sum : {&scores.error, &scores.within_one, &scores.under, &scores.mean, &scores.likeness})
+  for (double* sum : {&scores.error, &scores.within_one, &scores.under, &scores.mean, &scores.quality})
     *sum /= static_cast<double>(labels.size());
   return scores;
 }
 
-double likeness_at(std::span<const std::int64_t> grid, std::span<const StepLabel> labels, double steps) {
+double quality_at(std::span<const std::int64_t> grid, std::span<const StepLabel> labels, double steps) {
   const auto above = std::find_if(grid.begin() + 1, grid.end() - 1,
                                   [&](std::int64_t count) { return static_cast<double>(count) >= steps; });
   const auto k = static_cast<std::size_t>(above - grid.begin());
   const auto low = static_cast<double>(grid[k - 1]), high = static_cast<double>(grid[k]);
   const double share = std::clamp((steps - low) / (high - low), 0.0, 1.0);
   double sum = 0;
-  for (const StepLabel& label : labels) sum += (1 - share) * label.likeness[k - 1] + share * label.likeness[k];
+  for (const StepLabel& label : labels) sum += (1 - share) * label.quality[k - 1] + share * label.quality[k];
   return sum / static_cast<double>(labels.size());
 }
 
@@ -122,17 +125,19 @@ void write_step_card(const StepExport& exported, const StepPredictorOptions& opt
   text +=
       fmt::format("| weights | of step {}, the best on {:.0f} % of the prompts: loss {:.4f}, {:.4f} at the start |\n",
                   figures.best_step, 100 * options.validation, figures.loss, figures.prior_loss);
+  const std::string quality =
+      options.rule.judged() ? "share of the promises that is shown" : "likeness to " + exported.reference;
+  const char* column = options.rule.judged() ? "shown" : "likeness";
   text += fmt::format(
-      "\nOn {} prompts that were not trained on, likeness to {}:\n\n| | mean error in steps | within one count | too "
-      "few "
-      "| mean steps | likeness |\n|---|---|---|---|---|---|\n",
-      figures.prompts, exported.reference);
+      "\nOn {} prompts that were not trained on, {}:\n\n| | mean error in steps | within one count | too few | mean "
+      "steps | {} |\n|---|---|---|---|---|---|\n",
+      figures.prompts, quality, column);
   text += score_row("predictor", figures.predictor);
   text += score_row("prompt length", figures.length);
   text += score_row("constant", figures.constant);
   text += score_row("hindsight", figures.labels);
-  text += fmt::format("\nAs many steps for all as the predictor takes in the mean: likeness {:.4f}.\n",
-                      figures.same_mean_likeness);
+  text += fmt::format("\nAs many steps for all as the predictor takes in the mean: {} {:.4f}.\n", column,
+                      figures.same_mean_quality);
   text += fmt::format("\nOne prediction takes {:.3f} million multiply-adds.\n", figures.macs / 1e6);
   text += fmt::format("\nSHA-256 of model.safetensors: `{}`\n",
                       sha256_file((fs::path(options.output) / "model.safetensors").string()));

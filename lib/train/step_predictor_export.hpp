@@ -20,19 +20,19 @@ struct StepScores {
   double within_one = 0;  // share at most one value of the grid away
   double under = 0;       // share of too few steps
   double mean = 0;        // predicted steps
-  double likeness = 0;    // mean similarity to the reference of the pictures of so many steps
+  double quality = 0;     // mean of the labels' at so many steps
 };
 // Values of the grid.
 StepScores score_steps(std::span<const std::int64_t> grid, std::span<const std::int64_t> predicted,
                        std::span<const StepLabel> labels);
 
-// Mean likeness of these prompts' pictures with `steps` for all of them, between two counts of the grid in proportion.
-double likeness_at(std::span<const std::int64_t> grid, std::span<const StepLabel> labels, double steps);
+// Mean quality of these prompts' pictures with `steps` for all of them, between two counts of the grid in proportion.
+double quality_at(std::span<const std::int64_t> grid, std::span<const StepLabel> labels, double steps);
 
 struct StepFigures {
   std::int64_t prompts = 0;                        // evaluated
   StepScores labels, predictor, length, constant;  // labels: of hindsight
-  double same_mean_likeness = 0;    // of the predictor's mean number of steps for all, between the counts of the grid
+  double same_mean_quality = 0;     // of the predictor's mean number of steps for all, between the counts of the grid
   double macs = 0;                  // of one prediction, on average
   std::int64_t best_step = 0;       // of the training
   double loss = 0, prior_loss = 0;  // on the validation prompts: of the best weights, and of those at the start

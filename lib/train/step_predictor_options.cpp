@@ -118,20 +118,21 @@ StepPredictorOptions read_step_predictor_options(const Node& root, const std::st
   options.seeds = root.get_int("seeds", options.seeds, 1, 1000);
   options.together = root.get_int("together", options.together, 1, 1000);
 
-  options.rule.label = root.get_choice("label", options.rule.label, {"A", "B", "C", "D"});
+  options.rule.label = root.get_choice("label", options.rule.label, {"A", "B", "C", "D", "E"});
   if (options.rule.label == "A") options.rule.decline = root.get_double("decline", options.rule.decline, 0, 1);
-  if (options.rule.label == "C") {
-    if (options.prompts.kind != "scenes")
-      root.at("label").fail("C needs captions of scenes, whose promises a judge can look for", "use label B");
-    options.rule.decline = root.get_double("decline", kUsualLoss, 0, 1);
-  }
-  const bool scenes = options.prompts.kind == "scenes";
-  if (scenes) options.judge = root.get_string("judge", options.rule.label == "C" ? "models/scenes-classifier" : "");
+  const bool scenes = options.prompts.kind == "scenes", judged = options.rule.judged();
+  if (judged && !scenes)
+    root.at("label").fail("this label needs captions of scenes, whose promises a judge can look for",
+                          "use label B or D");
+  if (options.rule.label == "C") options.rule.decline = root.get_double("decline", kUsualLoss, 0, 1);
+  if (scenes) options.judge = root.get_string("judge", judged ? "models/scenes-classifier" : "");
+  if (judged && options.judge.empty())
+    root.at("judge").fail("is empty, and this label asks a judge what pictures show", "leave the key out");
   if (options.rule.label == "B") options.rule.threshold = root.get_double("threshold", options.rule.threshold, 0, 1);
-  if (options.rule.label == "D") options.rule.price = root.get_double("price", options.rule.price, 0, 1);
-  const bool worth = options.rule.label == "D";
-  options.quantile = root.get_double("quantile", worth ? 0.5 : options.quantile, 0.01, 0.99);
-  if (worth) options.weighs_gains = root.get_choice("loss", "ordinal", {"ordinal", "gains"}) == "gains";
+  const bool priced = options.rule.priced();
+  if (priced) options.rule.price = root.get_double("price", options.rule.price, 0, 1);
+  options.quantile = root.get_double("quantile", priced ? 0.5 : options.quantile, 0.01, 0.99);
+  if (priced) options.weighs_gains = root.get_choice("loss", "ordinal", {"ordinal", "gains"}) == "gains";
 
   const Node encoder = root.section("encoder");
   options.encoder_from = encoder.get_string("from", "");

@@ -53,10 +53,10 @@ struct StepPredictorOptions {
   std::vector<std::int64_t> grid;
   std::int64_t seeds = 3;     // noises a prompt
   std::int64_t together = 4;  // prompts whose pictures are drawn together
-  std::string judge;          // folder of a classifier of scenes, which label C asks; "": nobody looks
+  std::string judge;          // folder of a classifier of scenes, which labels C and E ask; "": nobody looks
   StepLabelRule rule;
   double quantile = 0.7;
-  bool weighs_gains = false;  // label D: the loss is gain_loss, else step_loss
+  bool weighs_gains = false;  // labels D and E: the loss is gain_loss, else step_loss
   std::string encoder_from;   // model folder of an encoder that stays as it is; "": a new one of `encoder`'s sizes
   EncoderConfig encoder;      // vocabulary follows the prompts
   double pinball = 0.2;       // weight of the quantile loss beside the cross-entropies

@@ -284,7 +284,7 @@ class Run {
     figures_.predictor = score_steps(options_.grid, predicted, labels);
     figures_.length = score_steps(options_.grid, by_length, labels);
     figures_.constant = score_steps(options_.grid, constant, labels);
-    figures_.same_mean_likeness = likeness_at(options_.grid, labels, figures_.predictor.mean);
+    figures_.same_mean_quality = quality_at(options_.grid, labels, figures_.predictor.mean);
   }
 
   const StepPredictorOptions& options_;

@@ -70,6 +70,8 @@ def test_captions_are_drawn_and_judged(folder):
         check(0 <= float(row["attribute_accuracy"]) <= 1 and float(row["feature_distance"]) >= 0, "a picture was not judged")
     width = len((done / "features.csv").read_text().splitlines()[0].split(","))
     check(width == 2 + 128, f"features.csv has {width} columns")
+    real = rows(done / "reference_features.csv")
+    check(len(real) == 4 and len(real[0]) == 1 + 128, f"{len(real)} pictures of {len(real[0])} columns")
     traces = [json.loads(line) for line in (done / "traces.jsonl").read_text().splitlines()]
     check(len(traces) == len(samples), "a picture left no trace")
 
@@ -152,6 +154,9 @@ def test_decisions_and_pictures_are_shown(folder):
     check(image.startswith(b"\x89PNG") and len(image) > 2000, "no picture was written")
     again = dynexec("trace", config, "--samples", "3", "--quiet").ok()
     check(again.out == result.out, "a trace is not reproducible")
+    one = dynexec("trace", config, "--samples", "3", "--paths", "still", "--quiet").ok()
+    check(one.out == "".join(f"{line}\n" for line in result.out.splitlines() if json.loads(line)["path"] == "still"), "one path alone decides otherwise")
+    dynexec("trace", config, "--paths", "few,stil", "--quiet").exits(2).one_error().says("did you mean still")
     dynexec("trace", ROOT / "configs/quickstart.yaml", "--samples", "1", "--picture", folder / "none.png", "--quiet").exits(2).one_error().says("no pictures")
     dynexec("trace", config, "--samples", "1", "--picture", folder / "absent/grid.png", "--quiet").exits(1).one_error().says("absent")
 
@@ -222,3 +227,25 @@ def test_shipped_predictor(folder):
         check(column("batched", path, "steps") == column("single", path, "steps"), f"{path}: batches get other steps")
         for one, many in zip(column("single", path, "quality"), column("batched", path, "quality")):
             check(abs(one - many) < 1e-3, f"{path}: similarity {many} in a batch, {one} alone")
+
+
+def test_hindsight_of_what_pictures_show(folder):
+    price, counts = 0.01, (2, 4)
+    paths = [{"name": str(count), "method": "fixed", "steps": count} for count in reversed(counts)]
+    paths.append({"name": "oracle", "method": "oracle", "steps": counts, "price": price, "quality": "attributes"})
+    config = {"name": "hindsight", "experiment": "diffusion", "task": {"kind": "scenes", "samples": 15},
+              "model": {"network": "models/scenes-diffusion", "guidance": 1.25}, "judge": "models/scenes-classifier",
+              "reference": {"steps": 4}, "calibration": {"samples": 1}, "paths": paths,
+              "bench": {"repetitions": 1, "bootstrap_resamples": 2000, "warmup_max": 1}}
+    (folder / "hindsight.yaml").write_text(json.dumps(config))
+    bench(folder / "hindsight.yaml", folder / "out", "--quiet").ok()
+    found = {(row["path"], row["sample"]): row for row in rows(run_folder(folder / "out") / "samples.csv")}
+    chosen = set()
+    for (path, sample), row in found.items():
+        if path != "oracle":
+            continue
+        worth = {count: float(found[str(count), sample]["attribute_accuracy"]) - price * count for count in counts}
+        best = max(counts, key=lambda count: worth[count])
+        check(int(row["steps"]) == best, f"sample {sample}: {row['steps']} steps, where counts are worth {worth}")
+        chosen.add(best)
+    check(chosen == set(counts), f"only {chosen} was chosen")

@@ -109,14 +109,16 @@ def main():
         timesteps, wanted = reference(case, starts, noise)
         got_steps, got = (np.array([float(word) for word in line.split()]) for line in found[2 * i:2 * i + 2])
         same_steps = len(got_steps) == len(timesteps) and np.abs(got_steps - timesteps).max() <= 2e-3
-        difference = np.abs(got - wanted).max() / max(1.0, np.abs(wanted).max())
+        # Cosine betas leave so little of the image at the start that values run into the hundreds.
+        size = max(1.0, np.abs(wanted).max()) if case["betas"] == "cosine" else 1.0
+        difference = np.abs(got - wanted).max() / size
         worst = max(worst, difference if np.isfinite(difference) else np.inf)
         if same_steps and difference <= TOLERANCE:
             passed += 1
         else:
             failed += 1
             print(f"FAIL {case}: difference {difference:.2g}" + ("" if same_steps else f", timesteps {got_steps} not {timesteps}"))
-    print(f"{len(plan)} runs, largest difference {worst:.2g} of the result's size")
+    print(f"{len(plan)} runs, largest difference {worst:.2g} (of cosine schedules: of the result's size)")
     print(f"{passed} passed, {failed} failed")
     return 1 if failed else 0
 

@@ -13,7 +13,7 @@ namespace {
 // Sample s of path p in repetition r takes ms(s) / speed(p), a little more in later repetitions.
 RunRows run(const std::string& name, const std::vector<std::pair<std::string, double>>& speeds, int samples = 12,
             int repetitions = 9, int first = 0) {
-  RunRows rows{name, {}};
+  RunRows rows{name, {}, {}};
   for (int repetition = 0; repetition < repetitions; ++repetition)
     for (int sample = 0; sample < samples; ++sample)
       for (const auto& [path, speed] : speeds) {
@@ -88,6 +88,38 @@ TEST_CASE("two runs are matched by the ids of their samples") {
   CHECK(all[4].latency_ratio.value == doctest::Approx(4));
 }
 
+TEST_CASE("Fréchet distances are compared where both runs keep the same reference") {
+  const auto corner = [](std::int64_t sample) {
+    return std::vector<float>{sample % 2 ? 1.F : -1.F, sample / 2 % 2 ? 1.F : -1.F};
+  };
+  RunRows rows = run("a", {{"base", 1}, {"fast", 2}, {"slow", 0.5}}, 52, 2);
+  for (SampleRow& row : rows.rows) {
+    if (row.repetition != 0) continue;
+    row.features = corner(row.sample);
+    if (row.path == "fast") row.features[1] += 1;  // the mean moves by one: a distance of one
+    if (row.path == "slow") row.features[1] += 2;
+  }
+  CHECK(std::isnan(compare_runs(rows, nullptr, "")[0].frechet_delta.value));
+  for (std::int64_t sample = 0; sample < 52; ++sample)
+    for (const float value : corner(sample)) rows.reference_features.push_back(value);
+  const BootstrapOptions few{.resamples = 200};
+  const auto to_base = compare_runs(rows, nullptr, "", few), to_slow = compare_runs(rows, nullptr, "slow", few);
+  CHECK(to_base[0].frechet_delta.value == doctest::Approx(1));
+  CHECK(to_base[1].frechet_delta.value == doctest::Approx(4));
+  CHECK(to_slow[0].frechet_delta.value == doctest::Approx(-4));
+  CHECK(to_slow[1].frechet_delta.value == doctest::Approx(-3));
+  CHECK(to_slow[1].frechet_delta.low < -3);
+  CHECK(to_slow[1].frechet_delta.high > -3);
+
+  RunRows other = run("b", {{"base", 1}}, 52, 2);
+  for (SampleRow& row : other.rows)
+    if (row.repetition == 0) row.features = corner(row.sample);
+  other.reference_features = rows.reference_features;
+  CHECK(compare_runs(rows, &other, "slow", few)[2].frechet_delta.value == doctest::Approx(-4));
+  other.reference_features[0] = 0;  // distances to something else
+  CHECK(std::isnan(compare_runs(rows, &other, "slow", few)[2].frechet_delta.value));
+}
+
 TEST_CASE("what stands in the way of quoting is noted") {
   RunRows rows = run("a", {{"base", 1}, {"fast", 2}}, 5, 3);
   rows.rows[1].error = "broken";
@@ -109,5 +141,5 @@ TEST_CASE("what cannot be compared is refused") {
   CHECK_THROWS_AS(compare_runs(single, nullptr, ""), Error);
   CHECK_THROWS_AS(compare_runs(rows, &others, ""), Error);
   CHECK_THROWS_AS(compare_runs(rows, &strange, ""), Error);
-  CHECK_THROWS_AS(compare_runs({"e", {}}, nullptr, ""), Error);
+  CHECK_THROWS_AS(compare_runs({"e", {}, {}}, nullptr, ""), Error);
 }

@@ -147,7 +147,7 @@ TEST_CASE("a folder that describes its step counts wrongly is refused by the key
   CHECK(mentions(with("quantile", 0), "quantile"));
   CHECK(mentions(with("quantile", 1), "quantile"));
   CHECK(mentions(with("quantile", "high"), "quantile"));
-  CHECK(mentions(with("label", "E"), "label"));
+  CHECK(mentions(with("label", "F"), "label"));
   CHECK(mentions(with("sampler", ""), "sampler"));
   CHECK(mentions(with("offset", -2), "offset"));
   CHECK(mentions(with("eta", 2), "eta"));

@@ -310,3 +310,37 @@ TEST_CASE("damaged features stop a resume") {
     CHECK(error.where().ends_with("features.csv.partial:2"));
   }
 }
+
+TEST_CASE("the reference's features are kept beside those of a finished run") {
+  TempFolder temp;
+  const std::vector<float> reference{1, std::sqrt(2.F), -1e-30F, 0, 5, 1.F / 3};
+  RunFolder folder(temp.path, identity());
+  folder.start();
+  measure(folder, {});
+  folder.finish({}, reference);
+  const std::string path = folder.path() + "/reference_features.csv", text = read_file(path);
+  CHECK(read_reference_features(text, path, 3) == reference);
+  CHECK_THROWS_AS(read_reference_features(text, path, 2), Error);
+  CHECK_THROWS_AS(read_reference_features("", path, 3), Error);
+  const auto damaged = [&](std::string found, const std::string& with) {
+    return text.substr(0, text.find(found)) + with + text.substr(text.find(found) + found.size());
+  };
+  try {
+    read_reference_features(damaged("-1e-30", "x"), path, 3);
+    FAIL("a word passed for a number");
+  } catch (const Error& error) {
+    CHECK(error.kind() == ErrorKind::data);
+    CHECK(error.where() == path + ":2");
+  }
+  CHECK_THROWS_AS(read_reference_features(damaged("-1e-30,", ""), path, 3), Error);
+  CHECK_THROWS_AS(read_reference_features(damaged("-1e-30", "1,1"), path, 3), Error);
+}
+
+TEST_CASE("a run without features keeps no reference") {
+  TempFolder temp;
+  RunFolder folder(temp.path, identity());
+  folder.start();
+  folder.write_block(std::vector{sample_row(0, 0, kPaths[0])}, {});
+  folder.finish({}, std::vector<float>{1, 2});
+  CHECK(!fs::exists(folder.path() + "/reference_features.csv"));
+}

@@ -80,16 +80,28 @@ TEST_CASE("the count that shows what is promised is found over all noises") {
     return StepCurve{.successive = {}, .to_reference = {}, .shown = std::move(values)};
   };
   const std::vector<StepCurve> curves{shown({0.2, 0.6, 1, 1, 1}), shown({1, 0.8, 0.6, 0.8, 0.8})};
-  // Means 0.6, 0.7, 0.8, 0.9, 0.9.
-  CHECK(sufficient_steps(kGrid, curves, 0.02) == 20);
-  CHECK(sufficient_steps(kGrid, curves, 0.15) == 12);
-  CHECK(sufficient_steps(kGrid, curves, 1) == 4);
-  CHECK(sufficient_steps(kGrid, std::span(curves).first(1), 0) == 12);
+  const std::vector<double> means{0.6, 0.7, 0.8, 0.9, 0.9};
+  CHECK(sufficient_steps(kGrid, means, 0.02) == 20);
+  CHECK(sufficient_steps(kGrid, means, 0.15) == 12);
+  CHECK(sufficient_steps(kGrid, means, 1) == 4);
+  CHECK(sufficient_steps(kGrid, curves[0].shown, 0) == 12);
   // Enough once is not enough.
-  CHECK(sufficient_steps(kGrid, std::span(curves).last(1), 0) == 20);
-  const StepLabel label = label_of(kGrid, curves, {.label = "C", .decline = 0.15});
-  CHECK(label.steps == 12);
-  CHECK(label.mean == 12);
+  CHECK(sufficient_steps(kGrid, curves[1].shown, 0) == 20);
+  const StepLabel sufficient = label_of(kGrid, curves, {.label = "C", .decline = 0.15});
+  CHECK(sufficient.steps == 12);
+  CHECK(sufficient.mean == 12);
+  CHECK(sufficient.gains.empty());
+  // What is shown less a price: similarity is not asked for.
+  const StepLabel worthwhile = label_of(kGrid, curves, {.label = "E", .price = 0.02});
+  CHECK(worthwhile.steps == 12);
+  CHECK(label_of(kGrid, curves, {.label = "E", .price = 0.001}).steps == 20);
+  const std::vector<double> gains{0.02, 0.02, -0.06, -0.4};
+  REQUIRE(worthwhile.gains.size() == gains.size());
+  for (std::size_t k = 0; k < gains.size(); ++k) CHECK(worthwhile.gains[k] == doctest::Approx(gains[k]));
+  for (std::size_t k = 0; k < means.size(); ++k) {
+    CHECK(worthwhile.quality[k] == doctest::Approx(means[k]));
+    CHECK(sufficient.quality[k] == doctest::Approx(means[k]));
+  }
 }
 
 TEST_CASE("no other counts of as many steps bring more similarity than those that are worth their price") {
@@ -104,7 +116,7 @@ TEST_CASE("no other counts of as many steps bring more similarity than those tha
     double chosen = 0;
     std::int64_t steps = 0;
     for (const StepCurve& curve : curves) {
-      const std::int64_t count = worthwhile_steps(kGrid, {&curve, 1}, price);
+      const std::int64_t count = worthwhile_steps(kGrid, curve.to_reference, price);
       steps += count;
       chosen +=
           curve.to_reference[static_cast<std::size_t>(std::find(kGrid.begin(), kGrid.end(), count) - kGrid.begin())];
@@ -125,29 +137,28 @@ TEST_CASE("no other counts of as many steps bring more similarity than those tha
     CHECK(chosen == doctest::Approx(best).epsilon(1e-12));
   }
   // Of equals the smaller one; noises count by their mean.
-  CHECK(worthwhile_steps(kGrid, std::vector{to_reference({0.5, 0.5, 0.5, 0.5, 0.5})}, 0) == 4);
+  CHECK(worthwhile_steps(kGrid, std::vector<double>{0.5, 0.5, 0.5, 0.5, 0.5}, 0) == 4);
   const std::vector<StepCurve> two{to_reference({0, 0.9, 1, 1, 1}), to_reference({0, 0.1, 0.6, 0.9, 1})};
-  CHECK(worthwhile_steps(kGrid, std::span(two).first(1), 0.03) == 8);
-  CHECK(worthwhile_steps(kGrid, two, 0.03) == 12);
+  CHECK(label_of(kGrid, std::span(two).first(1), {.label = "D", .price = 0.03}).steps == 8);
   const StepLabel label = label_of(kGrid, two, {.label = "D", .price = 0.03});
   CHECK(label.mean == 12);
   CHECK(label.steps == 12);
-  const std::vector<double> likeness{0, 0.5, 0.8, 0.95, 1}, gains{0.38, 0.18, -0.09, -0.55};
-  for (std::size_t k = 0; k < likeness.size(); ++k) CHECK(label.likeness[k] == doctest::Approx(likeness[k]));
+  const std::vector<double> quality{0, 0.5, 0.8, 0.95, 1}, gains{0.38, 0.18, -0.09, -0.55};
+  for (std::size_t k = 0; k < quality.size(); ++k) CHECK(label.quality[k] == doctest::Approx(quality[k]));
   REQUIRE(label.gains.size() == gains.size());
   for (std::size_t k = 0; k < gains.size(); ++k) CHECK(label.gains[k] == doctest::Approx(gains[k]));
   CHECK(label_of(kGrid, two, {}).gains.empty());
 }
 
-TEST_CASE("likeness between two counts is in proportion") {
-  const std::vector<StepLabel> labels{{.likeness = {0, 0.5, 0.8, 0.9, 1}, .gains = {}},
-                                      {.likeness = {0.2, 0.7, 0.8, 0.9, 1}, .gains = {}}};
-  CHECK(likeness_at(kGrid, labels, 4) == doctest::Approx(0.1));
-  CHECK(likeness_at(kGrid, labels, 8) == doctest::Approx(0.6));
-  CHECK(likeness_at(kGrid, labels, 11) == doctest::Approx(0.75));
-  CHECK(likeness_at(kGrid, labels, 40) == doctest::Approx(1));
+TEST_CASE("quality between two counts is in proportion") {
+  const std::vector<StepLabel> labels{{.quality = {0, 0.5, 0.8, 0.9, 1}, .gains = {}},
+                                      {.quality = {0.2, 0.7, 0.8, 0.9, 1}, .gains = {}}};
+  CHECK(quality_at(kGrid, labels, 4) == doctest::Approx(0.1));
+  CHECK(quality_at(kGrid, labels, 8) == doctest::Approx(0.6));
+  CHECK(quality_at(kGrid, labels, 11) == doctest::Approx(0.75));
+  CHECK(quality_at(kGrid, labels, 40) == doctest::Approx(1));
   const std::vector<std::int64_t> predicted{8, 20};
-  CHECK(score_steps(kGrid, predicted, labels).likeness == doctest::Approx(0.7));
+  CHECK(score_steps(kGrid, predicted, labels).quality == doctest::Approx(0.7));
 }
 
 TEST_CASE("a judge's findings are kept beside the similarities") {

@@ -148,19 +148,22 @@ TEST_CASE("settings of step predictors that make no sense are refused") {
   CHECK(refused("grid=[4, 4]"));
   CHECK(refused("grid=[0, 4]"));
   CHECK(refused("grid=[4, 2000]"));
-  CHECK(refused("label=E"));
+  CHECK(refused("label=F"));
   CHECK(refused("quantile=1"));
   CHECK(refused("encoder.heads=3"));
   CHECK(refused("sampler.sampler=dim"));
   CHECK(refused("prompts.complexities=[9]"));
   CHECK(refused("decline=0.1"));  // of other labels
   CHECK(refused("price=0.01"));
-  CHECK(refused("loss=gains"));  // which only label D has
+  CHECK(refused("loss=gains"));  // which only labels with a price have
   CHECK_THROWS_AS(StepSetup({"label=D", "loss=gains", "pinball=0.1"}), Error);
   CHECK(StepSetup({"label=D", "price=0.01"}).options.rule.price == 0.01);
   // No judge knows what prompts of a file promise.
   CHECK_THROWS_AS(StepSetup({"label=C", "prompts={kind: file, file: prompts.txt, format: lines}"}), Error);
+  CHECK_THROWS_AS(StepSetup({"label=E", "prompts={kind: file, file: prompts.txt, format: lines}"}), Error);
   CHECK(StepSetup({"label=C"}).options.judge == "models/scenes-classifier");
+  CHECK(StepSetup({"label=E", "price=0.01"}).options.judge == "models/scenes-classifier");
+  CHECK_THROWS_AS(StepSetup({"label=E", "judge=''"}), Error);
   StepSetup karras({"sampler.karras=true"});
   CHECK_THROWS_AS(karras.train(), Error);  // DDIM has none
 }
