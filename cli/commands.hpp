@@ -76,8 +76,9 @@ struct TraceArgs {
 };
 
 struct CompareArgs {
-  std::vector<std::string> runs;  // one or two folders of finished runs, or samples.csv files
-  std::string reference;          // a path; empty: the baseline, or the same path of the other run
+  std::vector<std::string> runs;   // one or two folders of finished runs, or samples.csv files
+  std::string reference;           // a path; empty: the baseline, or the same path of the other run
+  std::vector<std::string> paths;  // what is compared with it; none: all
   std::string format = "table";
 };
 

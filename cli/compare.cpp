@@ -49,9 +49,9 @@ RunRows read_run(const std::string& given) {
 
 int compare(const CompareArgs& args) {
   const Format format = parse_format(args.format);
-  const RunRows first = read_run(args.runs.front());
-  RunRows second;
+  RunRows first = read_run(args.runs.front()), second;
   if (args.runs.size() > 1) second = read_run(args.runs[1]);
+  keep_paths(first, args.runs.size() > 1 ? &second : nullptr, args.paths, args.reference);
   PathBar bar("compare", true);
   const auto rows = compare_runs(first, args.runs.size() > 1 ? &second : nullptr, args.reference, {},
                                  [&bar](std::size_t done, std::size_t of) { bar.update(done, of); });

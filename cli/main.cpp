@@ -145,6 +145,7 @@ void add_others(CLI::App& app, std::function<int()>& action) {
   compare_command->add_option("runs", compare_args.runs, "Run folder, or two")->required()->expected(1, 2);
   compare_command->add_option("--reference", compare_args.reference,
                               "Path to compare with (default: the baseline; with two runs the same path of the first)");
+  compare_command->add_option("--paths", compare_args.paths, "Only these paths: predicted,oracle")->delimiter(',');
   add_format(compare_command, compare_args.format);
   compare_command->callback([&action] { action = [] { return compare(compare_args); }; });
 

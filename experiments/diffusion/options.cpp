@@ -93,6 +93,9 @@ PathOptions read_path(const Node& node, const Common& common) {
   read_draw(node, path.method, common.takes_text, path.draw);
   switch (path.method) {
     case Method::oracle:
+      if (path.sampler.kind == SamplerKind::euler_ancestral || path.sampler.eta > 0)
+        node.at("method").fail("would judge other pictures than it draws: this sampler draws noise on the way",
+                               "use a sampler without noise of its own");
       read_counts(node, common.judged, path);
       break;
     case Method::predicted:

@@ -149,16 +149,30 @@ ComparisonRow compare_paths(const Side& reference_side, const Side& path_side, c
   return row;
 }
 
-std::string checked_reference(const std::vector<std::string>& names, const std::string& reference) {
-  if (reference.empty()) return names.front();
-  if (std::find(names.begin(), names.end(), reference) != names.end()) return reference;
-  const std::string nearest = nearest_name(reference, names);
-  throw Error(ErrorKind::usage, fmt::format("the run has no path '{}'", reference), "--reference",
+void require_path(const std::vector<std::string>& names, const std::string& path, const char* option) {
+  if (std::find(names.begin(), names.end(), path) != names.end()) return;
+  const std::string nearest = nearest_name(path, names);
+  throw Error(ErrorKind::usage, fmt::format("the run has no path '{}'", path), option,
               nearest.empty() ? fmt::format("choose from {}", fmt::join(names, ", "))
                               : fmt::format("did you mean {}?", nearest));
 }
 
 }  // namespace
+
+void keep_paths(RunRows& first, RunRows* second, std::span<const std::string> paths, const std::string& reference) {
+  if (paths.empty() || first.rows.empty()) return;
+  std::vector<std::string> names = paths_of(first);
+  std::set<std::string> kept{names.front()};
+  if (!reference.empty()) kept.insert(reference);
+  if (second)
+    for (std::string& name : paths_of(*second)) names.push_back(std::move(name));
+  for (const std::string& path : paths) {
+    require_path(names, path, "--paths");
+    kept.insert(path);
+  }
+  for (RunRows* run : {&first, second})
+    if (run) std::erase_if(run->rows, [&](const SampleRow& row) { return !kept.contains(row.path); });
+}
 
 std::vector<ComparisonRow> compare_runs(const RunRows& first, const RunRows* second, const std::string& reference,
                                         const BootstrapOptions& bootstrap, const PathProgress& progress) {
@@ -170,7 +184,8 @@ std::vector<ComparisonRow> compare_runs(const RunRows& first, const RunRows* sec
   RunRows other;
   if (second) other = numbered_like(first, *second);
   if (!second || !reference.empty()) {
-    const std::string chosen = checked_reference(names, reference);
+    const std::string chosen = reference.empty() ? names.front() : reference;
+    require_path(names, chosen, "--reference");
     for (const std::string& name : names)
       if (name != chosen) pairs.push_back({{&first, chosen}, {&first, name}});
     if (second)

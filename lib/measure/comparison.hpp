@@ -37,6 +37,10 @@ struct ComparisonRow {
   std::vector<std::string> notes;  // what stands in the way of quoting it
 };
 
+// Takes the rows of other paths out of the runs (`second` may be null); the first path of the first run, its baseline,
+// and `reference` stay. No names: all stay. Error(usage) with "did you mean" for a name that neither run has.
+void keep_paths(RunRows& first, RunRows* second, std::span<const std::string> paths, const std::string& reference);
+
 // One run: every path against `reference` ("": the first path). Two runs (second not null): each path of the second
 // against the same path of the first, or with a reference every path of both against that path of the first. Samples
 // are matched by their ids. `progress`, if any, gets how many paths of how many are done. Error(usage) with "did you

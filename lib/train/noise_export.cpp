@@ -36,7 +36,9 @@ nlohmann::json scheduler_config(const NoiseTrainOptions& options) {
                                                                                           : "epsilon"},
                            {"timestep_spacing", "trailing"},
                            {"steps_offset", 0},
-                           {"clip_sample", true},
+                           // Guidance leads beyond -1 to 1, and DDIM's noise does not follow a clipped image: with
+                           // many steps what is between them adds up and ruins the picture.
+                           {"clip_sample", false},
                            {"clip_sample_range", 1.0},
                            {"set_alpha_to_one", true}};
   if (!cosine) config.update({{"beta_start", options.noise.beta_start}, {"beta_end", options.noise.beta_end}});

@@ -198,7 +198,7 @@ def test_shipped_predictor(folder):
              {"name": "predicted", "method": "predicted", "predictor": predictor},
              {"name": "shuffled", "method": "shuffled", "predictor": predictor}]
     config = {"name": "shipped", "experiment": "diffusion", "task": {"kind": "scenes", "samples": 12},
-              "model": {"network": "models/scenes-diffusion", "guidance": 1.25}, "reference": {"sampler": "unipc", "steps": 20},
+              "model": {"network": "models/scenes-diffusion", "guidance": 3}, "reference": {"sampler": "unipc", "steps": 20},
               "calibration": {"samples": 1}, "paths": paths, "bench": {"repetitions": 1, "bootstrap_resamples": 2000, "warmup_max": 1}}
     found = {}
     for name, size in (("single", 1), ("batched", 6)):
@@ -234,7 +234,7 @@ def test_hindsight_of_what_pictures_show(folder):
     paths = [{"name": str(count), "method": "fixed", "steps": count} for count in reversed(counts)]
     paths.append({"name": "oracle", "method": "oracle", "steps": counts, "price": price, "quality": "attributes"})
     config = {"name": "hindsight", "experiment": "diffusion", "task": {"kind": "scenes", "samples": 15},
-              "model": {"network": "models/scenes-diffusion", "guidance": 1.25}, "judge": "models/scenes-classifier",
+              "model": {"network": "models/scenes-diffusion", "guidance": 3}, "judge": "models/scenes-classifier",
               "reference": {"steps": 4}, "calibration": {"samples": 1}, "paths": paths,
               "bench": {"repetitions": 1, "bootstrap_resamples": 2000, "warmup_max": 1}}
     (folder / "hindsight.yaml").write_text(json.dumps(config))

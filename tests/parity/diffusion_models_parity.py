@@ -1,7 +1,7 @@
 """Holds the networks of a diffusers pipeline against diffusers and transformers: U-Net, image decoder, CLIP text encoder.
 
 Usage: diffusion_models_parity.py --build BUILD [CASE...]   (BUILD/tests/probe_models_diffusion)
-Random weights: tiny networks of many configurations, and one U-Net of the full Stable Diffusion 1.5 shape ("sd15_full").
+Random weights: tiny networks of many configurations, and the three networks in Stable Diffusion 1.5's full shape ("sd15_full", "vae_sd15_full", "clip_sd15_full").
 The multiply-accumulates that the probe counts are held against hooks on the reference. Ends with "N passed, N failed";
 the exit status is non-zero on failure.
 """
@@ -69,7 +69,7 @@ UNETS = {
     "other_time": (unet(flip_sin_to_cos=False, freq_shift=1, time_embedding_dim=72), (2, 8, 8), 4, {}),
     "no_padding": (unet(downsample_padding=0, norm_eps=1e-3, act_fn="swish"), (2, 8, 12), 4, {}),
     "pixels": (unet(in_channels=3, out_channels=3, transformer_layers_per_block=3), (1, 16, 16), 4, {}),
-    "sd15_full": (FULL, (2, 8, 8), 77, {"dtype": torch.float16, "full": True}),
+    "sd15_full": (FULL, (1, 32, 32), 77, {"dtype": torch.float16, "full": True}),
 }
 
 
@@ -87,6 +87,7 @@ DECODERS = {
     "vae_bare": (decoder(use_post_quant_conv=False, use_quant_conv=False, mid_block_add_attention=False), (1, 8, 8), {}),
     "vae_fp16": (decoder(), (1, 8, 8), {"dtype": torch.float16}),
     "vae_old_names": (decoder(), (1, 8, 8), {"old_names": True}),
+    "vae_sd15_full": (decoder(block_out_channels=(128, 256, 512, 512), norm_num_groups=32), (1, 32, 32), {}),
 }
 
 
@@ -103,7 +104,8 @@ TEXTS = {
     "clip_one_layer": (clip(num_hidden_layers=1, num_attention_heads=1), 0, {}),
     "clip_fp16": (clip(), 0, {"dtype": torch.float16, "variant": "fp16"}),
     "clip_old_names": (clip(), 0, {"prefix": "text_model."}),
-    "clip_sd1_width": (clip(hidden_size=768, intermediate_size=3072, num_attention_heads=12, num_hidden_layers=2), 1, {}),
+    "clip_sd15_full": (clip(vocab_size=49408, hidden_size=768, intermediate_size=3072, num_attention_heads=12,
+                            num_hidden_layers=12, hidden_act="quick_gelu"), 0, {"dtype": torch.float16}),
 }
 
 

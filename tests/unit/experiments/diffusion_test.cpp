@@ -393,6 +393,8 @@ TEST_CASE("diffusion configs: what is wrong is said at its place") {
   refused("[{name: a}, {name: o, method: oracle, steps: [5, 5]}]", "t.yaml:4:20");
   refused("[{name: a}, {name: o, method: oracle, steps: [5, 9], price: 0.1, quality: attributes}]", "t.yaml:4:82");
   refused("[{name: a}, {name: o, method: oracle, steps: [5, 9]}, {name: c, like: o}]", "t.yaml:4:78");
+  refused("[{name: a}, {name: o, method: oracle, steps: [5], sampler: euler_ancestral}]", "t.yaml:4:38");
+  refused("[{name: a}, {name: o, method: oracle, steps: [5], eta: 0.5}]", "t.yaml:4:38");
   refused("[{name: a, sampler: dim}]", "t.yaml:4:28");
   refused("[{name: a}, {name: p, method: predicted}]", "t.yaml:4:20");
   refused("[{name: a}, {name: p, method: length, predictor: x}]", "t.yaml:4:38", false);

@@ -120,6 +120,27 @@ TEST_CASE("Fréchet distances are compared where both runs keep the same referen
   CHECK(std::isnan(compare_runs(rows, &other, "slow", few)[2].frechet_delta.value));
 }
 
+TEST_CASE("only chosen paths are compared, with the baseline and the reference beside them") {
+  const auto names = [](const std::vector<ComparisonRow>& rows) {
+    std::vector<std::string> found;
+    for (const ComparisonRow& row : rows) found.push_back(row.path);
+    return found;
+  };
+  const std::vector<std::string> slow{"slow"};
+  RunRows rows = run("a", {{"base", 1}, {"fast", 2}, {"slow", 0.5}, {"other", 3}});
+  keep_paths(rows, nullptr, {}, "");
+  CHECK(names(compare_runs(rows, nullptr, "")) == std::vector<std::string>{"fast", "slow", "other"});
+  keep_paths(rows, nullptr, slow, "fast");
+  CHECK(names(compare_runs(rows, nullptr, "fast")) == std::vector<std::string>{"base", "slow"});
+  keep_paths(rows, nullptr, slow, "");
+  CHECK(names(compare_runs(rows, nullptr, "")) == slow);
+
+  RunRows first = run("a", {{"base", 1}, {"slow", 0.5}}), second = run("b", {{"base", 1}, {"slow", 0.5}, {"new", 2}});
+  keep_paths(first, &second, std::vector<std::string>{"new"}, "slow");
+  CHECK(names(compare_runs(first, &second, "slow")) == std::vector<std::string>{"base", "base", "slow", "new"});
+  CHECK_THROWS_AS(keep_paths(first, &second, std::vector<std::string>{"nw"}, ""), Error);
+}
+
 TEST_CASE("what stands in the way of quoting is noted") {
   RunRows rows = run("a", {{"base", 1}, {"fast", 2}}, 5, 3);
   rows.rows[1].error = "broken";
