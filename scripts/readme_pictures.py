@@ -1,4 +1,4 @@
-"""README's result block of pictures: StepSaver with seven samplers, and stopping early on real digits."""
+"""README's result block of pictures: StepSaver, its control, seven samplers, and stopping early on real digits."""
 
 import json
 from pathlib import Path
@@ -6,6 +6,8 @@ from pathlib import Path
 SAMPLERS = (("", "DDIM", 50), ("euler-", "Euler", 50), ("euler-ancestral-", "Euler ancestral", 50), ("heun-", "Heun", 25),
             ("dpm2-", "DPM2, Karras", 25), ("dpmpp-2m-", "DPM++ 2M", 50), ("unipc-", "UniPC", 50))
 FOLDER = "stepsaver-1-thread"
+CONTROLLED = (("", "DDIM"), ("unipc-", "UniPC"))
+RULES = (("predicted", "network"), ("shuffled", "network, of other captions"), ("length", "words"))
 
 
 def interval(row, name, digits, sign=""):
@@ -35,25 +37,81 @@ def ddim_table(summary):
     return lines
 
 
+def against(folder, read, reference, prefix):
+    """Rows of `dynexec compare --reference REFERENCE` by path; the file of DDIM's, which has no prefix, says so."""
+    file = folder / f"compare-{prefix or 'ddim-'}{reference}.csv"
+    rows = {row["path"]: row for row in read(file)}
+    assert {row["reference"] for row in rows.values()} == {f"{prefix}{reference}"}, f"{file} compares with another path"
+    return rows
+
+
 def samplers_table(folder, read):
     named = {row["path"]: row for row in read(folder / "summary.csv")}
-    lines = ["| sampler | most steps: SSIM, attributes | predicted steps | speed-up over 50 DDIM steps [95 %] | SSIM, attributes | "
-             "SSIM less that of the same mean for all [95 %] | hindsight's |", "|---|---|---|---|---|---|---|"]
+    lines = ["| sampler | most steps: SSIM, attributes | predicted steps: speed-up over 50 DDIM steps [95 %] | SSIM, attributes | "
+             "against the same mean for all: SSIM [95 %] | attributes [95 %] | Fréchet distance [95 %] | hindsight's SSIM |",
+             "|---|---|---|---|---|---|---|---|"]
     for prefix, name, most in SAMPLERS:
         whole = named["full"] if not prefix else named[f"{prefix}{most}"]
         predicted = named[f"{prefix}predicted"]
-        against = {row["path"]: row for row in read(folder / f"compare-{prefix or 'ddim-'}same-mean.csv")}
-        oracle = against.get(f"{prefix}oracle")
+        compared = against(folder, read, "same-mean", prefix)
+        forecast, oracle = compared[f"{prefix}predicted"], compared.get(f"{prefix}oracle")
         hindsight = ""
         if oracle:
-            work = float(oracle["evaluations_ratio"])
-            hindsight = f'{interval(oracle, "quality_delta", 4, "+")} at {work:.2f} of the work'
+            hindsight = (f'{interval(oracle, "quality_delta", 3, "+")} with '
+                         f'{float(named[f"{prefix}oracle"]["steps_mean"]):.1f} steps')
         cells = [name, f'{most}: {float(whole["quality"]):.3f}, {float(whole["attribute_accuracy"]):.3f}',
-                 f'{float(predicted["steps_mean"]):.1f}', interval(predicted, "speedup", 2),
+                 f'{float(predicted["steps_mean"]):.1f}: {interval(predicted, "speedup", 2)}',
                  f'{float(predicted["quality"]):.3f}, {float(predicted["attribute_accuracy"]):.3f}',
-                 interval(against[f"{prefix}predicted"], "quality_delta", 4, "+"), hindsight]
+                 interval(forecast, "quality_delta", 3, "+"), interval(forecast, "attribute_accuracy_delta", 3, "+"),
+                 interval(forecast, "frechet_delta", 1, "+"), hindsight]
         lines.append("| " + " | ".join(cells) + " |")
     return lines
+
+
+def guidance(reference: Path, read):
+    """What guidance does to the model's pictures, in a sentence."""
+    folder = "guidance-1-thread"
+    said = [f'{row["path"].removeprefix("guided-")}: {float(row["attribute_accuracy"]):.3f}, {float(row["frechet"]):.0f}'
+            for row in read(reference / folder / "summary.csv")]
+    return ("Guidance was chosen on captions of the calibration split: it makes pictures show more of what is asked for, and takes them "
+            f'away from real ones (attributes shown and Fréchet distance by guidance: {"; ".join(said)}; '
+            f"[summary](results/reference/{folder}/summary.csv)).")
+
+
+def control(reference: Path, read):
+    """Few steps against many, and what forecasts bring over as many steps for all."""
+    folder = reference / "stepsaver-control-1-thread"
+    summary = {row["path"]: row for row in read(folder / "summary.csv")}
+    environment = json.loads((folder / "environment.json").read_text())
+    full = summary["full"]
+    lines = [
+        f'**Pictures in fewer steps** (StepSaver), the shipped text-to-image model of scenes, `{environment["command"]}`, '
+        f'{full["samples"]} test captions, one thread ([summary](results/reference/{folder.name}/summary.csv)). A small network, or just '
+        "the number of words, says from the caption how many steps its picture gets, at its own cost. 50 DDIM steps show "
+        f'{float(full["attribute_accuracy"]):.3f} of what captions promise, at a Fréchet distance of {float(full["frechet"]):.0f}:',
+        "",
+        "| sampler | steps by | steps | speed-up [95 %] | SSIM | attributes, against 50 steps [95 %] | Fréchet distance, against 50 steps [95 %] |",
+        "|---|---|---|---|---|---|---|",
+    ]
+    for prefix, name in CONTROLLED:
+        for rule, title in RULES:
+            row = summary[f"{prefix}{rule}"]
+            cells = [name, title, f'{float(row["steps_mean"]):.1f}', interval(row, "speedup", 2), f'{float(row["quality"]):.3f}',
+                     interval(row, "attribute_accuracy_delta", 3, "+"), interval(row, "frechet_delta", 1, "+")]
+            lines.append("| " + " | ".join(cells) + " |")
+    lines += ["", "The decisive control is as many steps for every picture as the rule takes in the mean. Differences to it:", "",
+              "| sampler | steps by | SSIM [95 %] | attributes [95 %] | Fréchet distance [95 %] |", "|---|---|---|---|---|"]
+    holds = []
+    for prefix, name in CONTROLLED:
+        for rule, title in RULES:
+            row = against(folder, read, "same-mean-as-length" if rule == "length" else "same-mean", prefix)[f"{prefix}{rule}"]
+            cells = [name, title, interval(row, "quality_delta", 4, "+"), interval(row, "attribute_accuracy_delta", 4, "+"),
+                     interval(row, "frechet_delta", 2, "+")]
+            lines.append("| " + " | ".join(cells) + " |")
+            if float(row["quality_delta_ci_low"]) > 0:
+                holds.append(f"{name} by the {title}")
+    return [*lines, "", f"It is beaten in likeness, outside the interval: {'; '.join(holds) if holds else 'by none'}.", "",
+            guidance(reference, read), ""]
 
 
 DIGITS, STOPPING, CONTROL = "ddpm-mnist-1-thread", "converged-0.02", "same-mean"
@@ -90,7 +148,7 @@ def digits(reference: Path, read):
 
 
 def pictures(reference: Path, read):
-    return [*digits(reference, read), *step_prediction(reference, read)]
+    return [*digits(reference, read), *control(reference, read), *step_prediction(reference, read)]
 
 
 def step_prediction(reference: Path, read):
@@ -100,17 +158,14 @@ def step_prediction(reference: Path, read):
         return []
     summary = read(folder / "summary.csv")
     environment = json.loads((folder / "environment.json").read_text())
-    link = f"results/reference/{FOLDER}/summary.csv"
     return [
-        f'**Pictures in fewer steps** (StepSaver), the shipped text-to-image model of scenes, `{environment["command"]}`, '
-        f'{summary[0]["samples"]} test captions × {summary[0]["repetitions"]} repetition, one thread ([summary]({link})). A small network '
-        "reads the caption and says how many DDIM steps its picture gets; its own cost is counted. `same-mean` gives every caption as "
-        "many steps as are predicted in the mean, `shuffled` the forecasts of other captions, `oracle` is hindsight:",
+        f'Paths of DDIM, and each sampler with a predictor of its own: `{environment["command"]}`, {summary[0]["samples"]} test captions '
+        f"([summary](results/reference/{FOLDER}/summary.csv)). `oracle` is hindsight:",
         "",
         *ddim_table(summary),
         "",
-        "Each sampler with a predictor of its own:",
-        "",
         *samplers_table(folder, read),
+        "",
+        "![likeness against multiply-accumulates and time](results/reference/stepsaver.png)",
         "",
     ]
