@@ -69,7 +69,7 @@ UNETS = {
     "other_time": (unet(flip_sin_to_cos=False, freq_shift=1, time_embedding_dim=72), (2, 8, 8), 4, {}),
     "no_padding": (unet(downsample_padding=0, norm_eps=1e-3, act_fn="swish"), (2, 8, 12), 4, {}),
     "pixels": (unet(in_channels=3, out_channels=3, transformer_layers_per_block=3), (1, 16, 16), 4, {}),
-    "sd15_full": (FULL, (1, 32, 32), 77, {"dtype": torch.float16, "full": True}),
+    "sd15_full": (FULL, (1, 16, 16), 77, {"dtype": torch.float16, "full": True}),
 }
 
 
@@ -87,7 +87,7 @@ DECODERS = {
     "vae_bare": (decoder(use_post_quant_conv=False, use_quant_conv=False, mid_block_add_attention=False), (1, 8, 8), {}),
     "vae_fp16": (decoder(), (1, 8, 8), {"dtype": torch.float16}),
     "vae_old_names": (decoder(), (1, 8, 8), {"old_names": True}),
-    "vae_sd15_full": (decoder(block_out_channels=(128, 256, 512, 512), norm_num_groups=32), (1, 32, 32), {}),
+    "vae_sd15_full": (decoder(block_out_channels=(128, 256, 512, 512), norm_num_groups=32), (1, 16, 16), {}),
 }
 
 
