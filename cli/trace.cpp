@@ -1,12 +1,12 @@
 // dynexec trace: what every path decides on a few samples, and the pictures that come of it.
 #include <fmt/format.h>
-#include <fmt/ranges.h>
 
 #include <algorithm>
 #include <nlohmann/json.hpp>
 
 #include "base/error.hpp"
 #include "base/interrupt.hpp"
+#include "base/known_name.hpp"
 #include "base/progress.hpp"
 #include "base/resource_path.hpp"
 #include "cli/bench_bar.hpp"
@@ -40,13 +40,8 @@ std::string label_of(const Outcome& outcome, const std::vector<Score>& scores) {
 
 // Takes the other paths out of the experiment, in the order of the config. No names: all stay.
 void keep_paths(Experiment& experiment, const std::vector<std::string>& wanted, const std::vector<std::string>& names) {
-  for (const std::string& name : wanted) {
-    if (std::find(names.begin(), names.end(), name) != names.end()) continue;
-    const std::string nearest = nearest_name(name, names);
-    throw Error(ErrorKind::usage, fmt::format("the config has no path '{}'", name), "--paths",
-                nearest.empty() ? fmt::format("choose from {}", fmt::join(names, ", "))
-                                : fmt::format("did you mean {}?", nearest));
-  }
+  for (const std::string& name : wanted)
+    require_known_name(name, names, fmt::format("the config has no path '{}'", name), "--paths");
   if (wanted.empty()) return;
   std::erase_if(experiment.paths, [&](const std::unique_ptr<Path>& path) {
     return std::find(wanted.begin(), wanted.end(), path->info().name) == wanted.end();

@@ -1,6 +1,5 @@
 // dynexec tune: the fastest setting of every path whose loss is bounded, as a config that bench then reports on.
 #include <fmt/format.h>
-#include <fmt/ranges.h>
 
 #include <algorithm>
 #include <filesystem>
@@ -8,6 +7,7 @@
 #include "base/atomic_file.hpp"
 #include "base/error.hpp"
 #include "base/interrupt.hpp"
+#include "base/known_name.hpp"
 #include "base/resource_path.hpp"
 #include "cli/bench_bar.hpp"
 #include "cli/commands.hpp"
@@ -35,13 +35,8 @@ std::vector<Knob> wanted_knobs(const Node& root, const std::vector<std::string>&
   if (wanted.empty()) return knobs;
   std::vector<std::string> names;
   for (const Knob& knob : knobs) names.push_back(knob.name);
-  for (const std::string& name : wanted) {
-    if (std::find(names.begin(), names.end(), name) != names.end()) continue;
-    const std::string nearest = nearest_name(name, names);
-    throw Error(ErrorKind::usage, fmt::format("no path '{}' with a setting to tune", name), "--path",
-                nearest.empty() ? fmt::format("choose from {}", fmt::join(names, ", "))
-                                : fmt::format("did you mean {}?", nearest));
-  }
+  for (const std::string& name : wanted)
+    require_known_name(name, names, fmt::format("no path '{}' with a setting to tune", name), "--path");
   std::erase_if(knobs,
                 [&](const Knob& knob) { return std::find(wanted.begin(), wanted.end(), knob.name) == wanted.end(); });
   return knobs;

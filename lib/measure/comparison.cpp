@@ -1,7 +1,6 @@
 #include "measure/comparison.hpp"
 
 #include <fmt/format.h>
-#include <fmt/ranges.h>
 
 #include <algorithm>
 #include <cmath>
@@ -9,6 +8,7 @@
 #include <set>
 
 #include "base/error.hpp"
+#include "base/known_name.hpp"
 #include "measure/path_rows.hpp"
 #include "measure/picture_summary.hpp"
 #include "measure/statistics.hpp"
@@ -150,11 +150,7 @@ ComparisonRow compare_paths(const Side& reference_side, const Side& path_side, c
 }
 
 void require_path(const std::vector<std::string>& names, const std::string& path, const char* option) {
-  if (std::find(names.begin(), names.end(), path) != names.end()) return;
-  const std::string nearest = nearest_name(path, names);
-  throw Error(ErrorKind::usage, fmt::format("the run has no path '{}'", path), option,
-              nearest.empty() ? fmt::format("choose from {}", fmt::join(names, ", "))
-                              : fmt::format("did you mean {}?", nearest));
+  require_known_name(path, names, fmt::format("the run has no path '{}'", path), option);
 }
 
 }  // namespace
