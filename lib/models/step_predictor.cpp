@@ -46,6 +46,10 @@ StepPredictorConfig parse_step_predictor(const nlohmann::json& json, const std::
   config.quantile = fields.number("quantile", 0, 1);
   if (config.quantile <= 0 || config.quantile >= 1)
     fields.refuse("quantile", "the quantile is not between 0 and 1", "use 0.7");
+  const std::string decision = fields.text("decision", "quantile");
+  if (decision != "quantile" && decision != "mean")
+    fields.refuse("decision", "unknown decision '" + decision + "'", "decisions are quantile and mean");
+  config.by_mean = decision == "mean";
   config.label = fields.text("label", config.label);
   if (config.label.size() != 1 || std::string_view("ABCDE").find(config.label) == std::string_view::npos)
     fields.refuse("label", "unknown label '" + config.label + "'", "labels are A to E");
@@ -70,6 +74,7 @@ StepPredictorConfig parse_step_predictor(const nlohmann::json& json, const std::
 nlohmann::json step_predictor_json(const StepPredictorConfig& config) {
   return {{"grid", config.grid},
           {"quantile", config.quantile},
+          {"decision", config.by_mean ? "mean" : "quantile"},
           {"label", config.label},
           {"sampler", config.sampler},
           {"spacing", config.spacing},
@@ -97,6 +102,7 @@ StepPrediction decide_steps(const StepPredictorConfig& config, std::span<const f
     if (prediction.steps == 0 && 1 - exceeds[k] >= config.quantile) prediction.steps = config.grid[k];
     before = exceeds[k];
   }
+  if (config.by_mean) prediction.steps = nearest_steps(config.grid, prediction.expected);
   return prediction;
 }
 

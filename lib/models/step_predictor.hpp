@@ -24,6 +24,7 @@ inline constexpr std::size_t kMostStepCounts = 64;
 struct StepPredictorConfig {
   std::vector<std::int64_t> grid;  // step counts, ascending
   double quantile = 0.7;
+  bool by_mean = false;     // the decision: see decide_steps()
   std::string label = "B";  // what "needs" meant in training; see train/step_labels.hpp
   // Whose steps were counted: counts of another sampler, model or guidance are other counts.
   std::string sampler = "ddim", spacing;  // spacing and hash "": not told
@@ -51,7 +52,8 @@ struct StepPrediction {
 
 // The decision on logits [K - 1]: the smallest G_k with P(N <= G_k) >= quantile. Logits may contradict each other, so
 // first P(N > G_k) becomes the largest of itself and all behind it: a count is only believed to be enough when all
-// larger ones are. Too few steps cost more than too many, hence a quantile above one half.
+// larger ones are. Too few steps cost more than too many, hence a quantile above one half. With `by_mean` the grid's
+// value nearest to the mean of N: where a few pictures of a kind need many steps, the median does not know of them.
 StepPrediction decide_steps(const StepPredictorConfig& config, std::span<const float> logits);
 
 // The grid's value nearest to a number of steps; the larger of two.

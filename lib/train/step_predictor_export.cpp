@@ -109,7 +109,9 @@ void write_step_card(const StepExport& exported, const StepPredictorOptions& opt
   text += fmt::format("| of | {}, {}, guidance {} |\n", options.pipeline, exported.sampler, config.guidance);
   text += fmt::format("| label | {}; mean of {} noises a prompt |\n", rule_of(options.rule, exported.reference),
                       options.seeds);
-  text += fmt::format("| decision | the smallest count that suffices with probability {} |\n", config.quantile);
+  text += config.by_mean
+              ? std::string("| decision | the count nearest to the mean of what suffices |\n")
+              : fmt::format("| decision | the smallest count that suffices with probability {} |\n", config.quantile);
   text += fmt::format("| encoder | width {}, {} layers, {} heads, feed-forward width {}{} |\n", encoder.hidden,
                       encoder.layers, encoder.heads, encoder.intermediate,
                       exported.start ? ", weights of " + options.encoder_from + " as they are" : "");
@@ -118,8 +120,9 @@ void write_step_card(const StepExport& exported, const StepPredictorOptions& opt
   text += options.weighs_gains
               ? std::string(
                     "| loss | ordinal cross-entropy, every decision to go on weighted by what it gains or loses |\n")
-              : fmt::format("| loss | ordinal cross-entropy, and {} x pinball loss at {} |\n", options.pinball,
-                            config.quantile);
+          : options.pinball > 0 ? fmt::format("| loss | ordinal cross-entropy, and {} x pinball loss at {} |\n",
+                                              options.pinball, config.quantile)
+                                : std::string("| loss | ordinal cross-entropy |\n");
   text += fmt::format("| optimiser | {}, {} steps of {} prompts, peak rate {}, decay {}, clip {}, seed {} |\n", o.kind,
                       o.steps, options.batch, o.learning_rate, o.weight_decay, o.clip, options.seed);
   text +=

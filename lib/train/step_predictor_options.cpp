@@ -131,13 +131,16 @@ StepPredictorOptions read_step_predictor_options(const Node& root, const std::st
   if (options.rule.label == "B") options.rule.threshold = root.get_double("threshold", options.rule.threshold, 0, 1);
   const bool priced = options.rule.priced();
   if (priced) options.rule.price = root.get_double("price", options.rule.price, 0, 1);
-  options.quantile = root.get_double("quantile", priced ? 0.5 : options.quantile, 0.01, 0.99);
+  options.by_mean = root.get_choice("decision", "quantile", {"quantile", "mean"}) == "mean";
+  if (!options.by_mean) options.quantile = root.get_double("quantile", priced ? 0.5 : options.quantile, 0.01, 0.99);
   if (priced) options.weighs_gains = root.get_choice("loss", "ordinal", {"ordinal", "gains"}) == "gains";
 
   const Node encoder = root.section("encoder");
   options.encoder_from = encoder.get_string("from", "");
   if (options.encoder_from.empty()) options.encoder = read_encoder(encoder);
-  if (!options.weighs_gains) options.pinball = root.get_double("pinball", options.pinball, 0, 100);
+  // The pinball loss would pull the mean to its quantile.
+  if (options.by_mean) options.pinball = 0;
+  if (!options.weighs_gains && !options.by_mean) options.pinball = root.get_double("pinball", options.pinball, 0, 100);
   options.validation = root.get_double("validation", options.validation, 0.01, 0.9);
   options.batch = root.get_int("batch", options.batch, 1, 65536);
   options.optimiser =

@@ -62,6 +62,7 @@ class Run {
     StepPredictorConfig& config = exported_.config;
     config.grid = options.grid;
     config.quantile = options.quantile;
+    config.by_mean = options.by_mean;
     config.label = options.rule.label;
     config.sampler = sampler_names()[static_cast<std::size_t>(sampler_.kind)];
     config.spacing = spacing_names()[static_cast<std::size_t>(sampler_.spacing)];

@@ -71,6 +71,17 @@ TEST_CASE("the smallest count that suffices with the wanted probability is chose
   CHECK(prediction.expected == doctest::Approx(0.4 + 4 + 2.4 + 4).epsilon(1e-5));
 }
 
+TEST_CASE("by the mean a few that need many steps count") {
+  StepPredictorConfig config;
+  config.grid = {4, 8, 12, 20};
+  config.quantile = 0.5;
+  const std::vector<float> rare{logit(0.4), logit(0.4), logit(0.4)};  // 60 % need 4, the others 20: 10.4 in the mean
+  CHECK(decide_steps(config, rare).steps == 4);
+  config.by_mean = true;
+  CHECK(decide_steps(config, rare).steps == 12);
+  CHECK(decide_steps(config, std::vector<float>{logit(0.05), logit(0.05), logit(0.05)}).steps == 4);
+}
+
 TEST_CASE("a count is not enough while a larger one is not") {
   const StepPrediction prediction = decide(0.7, {logit(0.1), logit(0.1), logit(0.6)});
   CHECK(prediction.steps == 20);
@@ -147,6 +158,8 @@ TEST_CASE("a folder that describes its step counts wrongly is refused by the key
   CHECK(mentions(with("quantile", 0), "quantile"));
   CHECK(mentions(with("quantile", 1), "quantile"));
   CHECK(mentions(with("quantile", "high"), "quantile"));
+  CHECK(with("decision", "mean").empty());
+  CHECK(mentions(with("decision", "mode"), "decision"));
   CHECK(mentions(with("label", "F"), "label"));
   CHECK(mentions(with("sampler", ""), "sampler"));
   CHECK(mentions(with("offset", -2), "offset"));

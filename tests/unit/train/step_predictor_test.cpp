@@ -81,6 +81,13 @@ TEST_CASE("a run with the loss of gains learns what captions' pictures are worth
         std::string::npos);
 }
 
+TEST_CASE("a predictor that decides by the mean says so") {
+  StepSetup setup({"decision=mean", "optimiser.steps=4"});
+  setup.train();
+  CHECK(StepPredictor(setup.options.output).config().by_mean);
+  CHECK(dynexec_test::read_text(setup.options.output + "/README.md").find("nearest to the mean") != std::string::npos);
+}
+
 TEST_CASE("labels are drawn once for all rules and predictors") {
   StepSetup setup;
   setup.train();
@@ -150,6 +157,10 @@ TEST_CASE("settings of step predictors that make no sense are refused") {
   CHECK(refused("grid=[4, 2000]"));
   CHECK(refused("label=F"));
   CHECK(refused("quantile=1"));
+  CHECK(refused("decision=mode"));
+  CHECK_THROWS_AS(StepSetup({"decision=mean", "quantile=0.6"}), Error);
+  CHECK_THROWS_AS(StepSetup({"decision=mean", "pinball=0.1"}), Error);
+  CHECK(StepSetup({"decision=mean"}).options.pinball == 0);
   CHECK(refused("encoder.heads=3"));
   CHECK(refused("sampler.sampler=dim"));
   CHECK(refused("prompts.complexities=[9]"));
