@@ -17,12 +17,18 @@ namespace {
 constexpr std::int64_t kMostSteps = 1000, kMostOffset = 1000;
 constexpr double kMostGuidance = 1000;
 constexpr double kMostCoefficient = 1e6;
+constexpr double kLeastDeviation = 1e-3;  // of numbers of tokens
 
 EncoderHead load_head(const ModelFolder& folder, const EncoderConfig& encoder, std::size_t counts) {
   EncoderLoader loader(folder);
   auto dense = loader.dense(kStepDense, encoder.hidden, encoder.hidden, Activation::tanh);
   const auto classes = static_cast<std::int64_t>(counts) - 1;
   return {std::move(dense), loader.dense(kStepLinear, classes, encoder.hidden, Activation::none)};
+}
+
+std::vector<float> load_length(const ModelFolder& folder, const StepPredictorConfig& config) {
+  if (config.tokens_deviation == 0) return {};
+  return EncoderLoader(folder).read(kStepLength, {static_cast<std::int64_t>(config.grid.size()) - 1});
 }
 
 bool is_space(char c) {
@@ -68,25 +74,33 @@ StepPredictorConfig parse_step_predictor(const nlohmann::json& json, const std::
   config.intercept = length.number("intercept", -kMostCoefficient, kMostCoefficient);
   config.slope = length.number("slope", -kMostCoefficient, kMostCoefficient);
   config.constant = fields.number("constant_baseline", 0, static_cast<double>(kMostSteps));
+  if (fields.has("tokens")) {
+    const JsonFields tokens = fields.child("tokens");
+    config.tokens_mean = tokens.number("mean", 0, kMostCoefficient);
+    config.tokens_deviation = tokens.number("deviation", kLeastDeviation, kMostCoefficient);
+  }
   return config;
 }
 
 nlohmann::json step_predictor_json(const StepPredictorConfig& config) {
-  return {{"grid", config.grid},
-          {"quantile", config.quantile},
-          {"decision", config.by_mean ? "mean" : "quantile"},
-          {"label", config.label},
-          {"sampler", config.sampler},
-          {"spacing", config.spacing},
-          {"karras", config.karras},
-          {"offset", config.offset},
-          {"eta", config.eta},
-          {"negative", config.negative},
-          {"guidance", config.guidance},
-          {"model_sha256", config.model_sha256},
-          {"pooling", "mean"},
-          {"length_baseline", {{"intercept", config.intercept}, {"slope", config.slope}}},
-          {"constant_baseline", config.constant}};
+  nlohmann::json json{{"grid", config.grid},
+                      {"quantile", config.quantile},
+                      {"decision", config.by_mean ? "mean" : "quantile"},
+                      {"label", config.label},
+                      {"sampler", config.sampler},
+                      {"spacing", config.spacing},
+                      {"karras", config.karras},
+                      {"offset", config.offset},
+                      {"eta", config.eta},
+                      {"negative", config.negative},
+                      {"guidance", config.guidance},
+                      {"model_sha256", config.model_sha256},
+                      {"pooling", "mean"},
+                      {"length_baseline", {{"intercept", config.intercept}, {"slope", config.slope}}},
+                      {"constant_baseline", config.constant}};
+  if (config.tokens_deviation > 0)
+    json["tokens"] = {{"mean", config.tokens_mean}, {"deviation", config.tokens_deviation}};
+  return json;
 }
 
 StepPrediction decide_steps(const StepPredictorConfig& config, std::span<const float> logits) {
@@ -132,6 +146,7 @@ StepPredictor::StepPredictor(const ModelFolder& folder)
     : config_(parse_step_predictor(folder.config(), (folder.path() / "config.json").string())),
       session_(Encoder::load(folder)),
       head_(load_head(folder, encoder(), config_.grid.size())),
+      length_(load_length(folder, config_)),
       scratch_(static_cast<std::size_t>(encoder().hidden)),
       logits_(config_.grid.size() - 1) {}
 
@@ -139,19 +154,22 @@ StepPredictor::StepPredictor(const std::filesystem::path& folder) : StepPredicto
 
 double StepPredictor::parameters() const {
   const auto hidden = static_cast<double>(encoder().hidden), classes = static_cast<double>(head_.classes());
-  return session_.encoder().parameters() + (hidden + 1) * (hidden + classes);
+  return session_.encoder().parameters() + (hidden + 1) * (hidden + classes) + static_cast<double>(length_.size());
 }
 
 StepPrediction StepPredictor::predict(std::span<const std::int32_t> ids) {
   session_.start(ids);
   session_.run_to(encoder().layers - 1);
   head_.classify(session_.pooled(true).data(), 1, scratch_.data(), logits_.data());
+  const auto tokens = static_cast<double>(ids.size());
+  const auto deviations = static_cast<float>((tokens - config_.tokens_mean) / config_.tokens_deviation);
+  for (std::size_t k = 0; k < length_.size(); ++k) logits_[k] += deviations * length_[k];
   if (!std::all_of(logits_.begin(), logits_.end(), [](float logit) { return std::isfinite(logit); }))
     throw Error(ErrorKind::model, "the logits are not finite", kStepLinear,
                 "the weights may be damaged; check the checkpoint's sha256");
   StepPrediction prediction = decide_steps(config_, logits_);
   prediction.cost = session_.cost();
-  prediction.cost.macs += head_.macs_per_row();
+  prediction.cost.macs += head_.macs_per_row() + static_cast<double>(length_.size());
   prediction.cost.weight_bytes += head_.weight_bytes();
   return prediction;
 }

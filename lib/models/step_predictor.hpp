@@ -2,7 +2,8 @@
 // StepSaver): a BERT-like encoder and a head on the mean of its last states.
 //
 // The answer is ordinal: for a grid of step counts G_0 < ... < G_{K-1} the head has K - 1 logits, and the picture needs
-// more than G_k steps with probability sigmoid(logit_k).
+// more than G_k steps with probability sigmoid(logit_k). Beyond the publication the logits may also depend linearly on
+// the number of tokens, which a mean over tokens hardly tells.
 #pragma once
 
 #include <cstdint>
@@ -36,6 +37,8 @@ struct StepPredictorConfig {
   std::string model_sha256;
   double intercept = 0, slope = 0;  // control: steps = intercept + slope * words
   double constant = 0;              // control: mean steps in training
+  // Of the number of tokens in training, special ones included; deviation 0: the logits do not depend on it.
+  double tokens_mean = 0, tokens_deviation = 0;
 };
 
 // Error(model) naming the key.
@@ -87,11 +90,14 @@ class StepPredictor {
   StepPredictorConfig config_;
   EncoderSession session_;
   EncoderHead head_;
+  std::vector<float> length_;  // [K - 1], or empty
   std::vector<float> scratch_, logits_;
 };
 
 // Names of the head's tensors, without ".weight" and ".bias": a dense layer with tanh, and a linear one.
 inline constexpr const char* kStepDense = "step_head.dense";
 inline constexpr const char* kStepLinear = "step_head.linear";
+// What a deviation of the number of tokens adds to the logits, [K - 1].
+inline constexpr const char* kStepLength = "step_head.length.weight";
 
 }  // namespace dynexec

@@ -8,7 +8,6 @@
 #include <cmath>
 
 #include "base/random.hpp"
-#include "models/step_predictor.hpp"
 
 namespace dynexec {
 namespace {
@@ -23,21 +22,22 @@ at::Tensor normal_matrix(std::int64_t rows, std::int64_t columns, RandomStream& 
 
 }  // namespace
 
-StepModule::StepModule(const EncoderConfig& encoder, std::int64_t logits, std::uint64_t seed) {
+StepModule::StepModule(const EncoderConfig& encoder, const StepPredictorConfig& config, std::uint64_t seed) {
   own_.emplace(encoder, EncoderExitConfig{}, seed);
   const EncoderNames names(encoder.family);
   for (const auto& parameter : own_->parameters())
     if (!parameter.first.starts_with(names.pooler) && !parameter.first.starts_with(names.classifier))
       parameters_.push_back(parameter);
-  add_head(encoder.hidden, logits, seed);
+  add_head(encoder.hidden, config, seed);
 }
 
-StepModule::StepModule(std::shared_ptr<const Encoder> encoder, std::int64_t logits, std::uint64_t seed)
+StepModule::StepModule(std::shared_ptr<const Encoder> encoder, const StepPredictorConfig& config, std::uint64_t seed)
     : frozen_(std::move(encoder)) {
-  add_head(frozen_->config().hidden, logits, seed);
+  add_head(frozen_->config().hidden, config, seed);
 }
 
-void StepModule::add_head(std::int64_t width, std::int64_t logits, std::uint64_t seed) {
+void StepModule::add_head(std::int64_t width, const StepPredictorConfig& config, std::uint64_t seed) {
+  const auto logits = static_cast<std::int64_t>(config.grid.size()) - 1;
   RandomStream random(seed, 0, 1, static_cast<std::uint32_t>(Purpose::weights));
   dense_ = normal_matrix(width, width, random);
   dense_bias_ = at::zeros({width});
@@ -50,6 +50,11 @@ void StepModule::add_head(std::int64_t width, std::int64_t logits, std::uint64_t
     tensor.set_requires_grad(true);
     parameters_.emplace_back(name, tensor);
   }
+  tokens_mean_ = config.tokens_mean;
+  tokens_deviation_ = config.tokens_deviation;
+  if (tokens_deviation_ == 0) return;
+  length_ = at::zeros({logits}).set_requires_grad(true);
+  parameters_.emplace_back(kStepLength, length_);
 }
 
 void StepModule::set_prior(std::span<const double> exceeds) {
@@ -92,7 +97,13 @@ at::Tensor StepModule::logits(std::span<const std::size_t> texts) const {
     std::copy(texts.begin(), texts.end(), index.mutable_data_ptr<std::int64_t>());
     pooled = features_.index_select(0, index);
   }
-  return at::linear(at::tanh(at::linear(pooled, dense_, dense_bias_)), linear_, linear_bias_);
+  const at::Tensor logits = at::linear(at::tanh(at::linear(pooled, dense_, dense_bias_)), linear_, linear_bias_);
+  if (!length_.defined()) return logits;
+  const at::Tensor deviations = at::empty({rows, 1});
+  for (std::size_t row = 0; row < texts.size(); ++row)
+    deviations.mutable_data_ptr<float>()[row] =
+        static_cast<float>((static_cast<double>(texts_[texts[row]].size()) - tokens_mean_) / tokens_deviation_);
+  return logits + deviations * length_;
 }
 
 std::map<std::string, std::vector<std::int64_t>> StepModule::row_blocks() const {

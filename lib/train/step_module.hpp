@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "models/encoder.hpp"
+#include "models/step_predictor.hpp"
 #include "train/encoder_module.hpp"
 
 namespace dynexec {
@@ -17,10 +18,10 @@ namespace dynexec {
 class StepModule {
  public:
   using Ids = std::vector<std::int32_t>;
-  // A new encoder, trained with the head; K - 1 logits.
-  StepModule(const EncoderConfig& encoder, std::int64_t logits, std::uint64_t seed);
+  // A new encoder, trained with the head.
+  StepModule(const EncoderConfig& encoder, const StepPredictorConfig& config, std::uint64_t seed);
   // The head alone is trained.
-  StepModule(std::shared_ptr<const Encoder> encoder, std::int64_t logits, std::uint64_t seed);
+  StepModule(std::shared_ptr<const Encoder> encoder, const StepPredictorConfig& config, std::uint64_t seed);
 
   // The texts that logits() is asked about. A frozen encoder runs over them once, here.
   void set_texts(std::vector<Ids> texts);
@@ -33,12 +34,13 @@ class StepModule {
   std::map<std::string, std::vector<std::int64_t>> row_blocks() const;
 
  private:
-  void add_head(std::int64_t width, std::int64_t logits, std::uint64_t seed);
+  void add_head(std::int64_t width, const StepPredictorConfig& config, std::uint64_t seed);
 
   std::optional<EncoderModule> own_;
   std::shared_ptr<const Encoder> frozen_;
   Optimiser::Named parameters_;
-  at::Tensor dense_, dense_bias_, linear_, linear_bias_;
+  at::Tensor dense_, dense_bias_, linear_, linear_bias_, length_;
+  double tokens_mean_ = 0, tokens_deviation_ = 0;
   std::vector<Ids> texts_;
   at::Tensor features_;  // of a frozen encoder, [texts, hidden]
 };

@@ -115,7 +115,8 @@ void write_step_card(const StepExport& exported, const StepPredictorOptions& opt
   text += fmt::format("| encoder | width {}, {} layers, {} heads, feed-forward width {}{} |\n", encoder.hidden,
                       encoder.layers, encoder.heads, encoder.intermediate,
                       exported.start ? ", weights of " + options.encoder_from + " as they are" : "");
-  text += "| head | mean of the tokens, dense layer with tanh, linear |\n";
+  text += fmt::format("| head | mean of the tokens, dense layer with tanh, linear{} |\n",
+                      config.tokens_deviation > 0 ? "; and a linear one on the number of tokens" : "");
   text += fmt::format("| prompts | {} |\n", exported.prompts);
   text += options.weighs_gains
               ? std::string(

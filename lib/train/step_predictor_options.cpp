@@ -138,6 +138,7 @@ StepPredictorOptions read_step_predictor_options(const Node& root, const std::st
   const Node encoder = root.section("encoder");
   options.encoder_from = encoder.get_string("from", "");
   if (options.encoder_from.empty()) options.encoder = read_encoder(encoder);
+  options.sees_length = root.get_bool("sees_length", options.sees_length);
   // The pinball loss would pull the mean to its quantile.
   if (options.by_mean) options.pinball = 0;
   if (!options.weighs_gains && !options.by_mean) options.pinball = root.get_double("pinball", options.pinball, 0, 100);

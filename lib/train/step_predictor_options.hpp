@@ -57,6 +57,7 @@ struct StepPredictorOptions {
   StepLabelRule rule;
   double quantile = 0.7;
   bool by_mean = false;       // the predictor's decision, else by the quantile
+  bool sees_length = true;    // the logits depend on the number of tokens, too
   bool weighs_gains = false;  // labels D and E: the loss is gain_loss, else step_loss
   std::string encoder_from;   // model folder of an encoder that stays as it is; "": a new one of `encoder`'s sizes
   EncoderConfig encoder;      // vocabulary follows the prompts

@@ -23,6 +23,18 @@ struct Line {
   double intercept = 0, slope = 0;
 };
 
+struct Spread {
+  double mean = 0, deviation = 0;
+};
+
+Spread spread_of(std::span<const double> values) {
+  const auto count = static_cast<double>(values.size());
+  const double mean = std::accumulate(values.begin(), values.end(), 0.0) / count;
+  double squares = 0;
+  for (const double value : values) squares += (value - mean) * (value - mean);
+  return {mean, std::sqrt(squares / count)};
+}
+
 // Least squares.
 Line fit_line(std::span<const double> x, std::span<const double> y) {
   const auto count = static_cast<double>(x.size());
@@ -78,9 +90,9 @@ class Run {
                           const std::function<bool()>& cancelled) {
     label(progress, cancelled);
     fit_controls();
-    const auto logits = static_cast<std::int64_t>(options_.grid.size()) - 1;
-    StepModule module = exported_.start ? StepModule(Encoder::load(*exported_.start), logits, options_.seed)
-                                        : StepModule(exported_.encoder, logits, options_.seed);
+    if (options_.sees_length) set_length_scale();
+    StepModule module = exported_.start ? StepModule(Encoder::load(*exported_.start), exported_.config, options_.seed)
+                                        : StepModule(exported_.encoder, exported_.config, options_.seed);
     fit(module);
     export_step_predictor(module, exported_, options_);
     evaluate();
@@ -149,6 +161,15 @@ class Run {
     exported_.config.intercept = line.intercept;
     exported_.config.slope = line.slope;
     exported_.config.constant = std::accumulate(steps.begin(), steps.end(), 0.0) / static_cast<double>(steps.size());
+  }
+
+  void set_length_scale() {
+    std::vector<double> tokens;
+    for (const auto& wordings : prompts_.wordings)
+      for (const std::string& wording : wordings) tokens.push_back(static_cast<double>(encode(wording).size()));
+    const Spread spread = spread_of(tokens);
+    exported_.config.tokens_mean = spread.mean;
+    exported_.config.tokens_deviation = spread.deviation > 0 ? spread.deviation : 1;
   }
 
   StepModule::Ids encode(const std::string& text) const {

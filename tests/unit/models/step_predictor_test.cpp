@@ -174,6 +174,33 @@ TEST_CASE("a folder that describes its step counts wrongly is refused by the key
                  "step_head.dense"));
 }
 
+TEST_CASE("logits follow the number of tokens where the folder says so") {
+  PredictorFolder plain, counting;
+  counting.config["step_predictor"]["tokens"] = {{"mean", 5}, {"deviation", 2}};
+  counting.tensors[kStepLength] = {{3}, {1, -0.5f, 0.25f}};
+  StepPredictor without(plain.write()), with(counting.write());
+  const std::vector<std::int32_t> ids = random_ids(9, 3);  // 2 deviations above the mean
+  const StepPrediction before = without.predict(ids), after = with.predict(ids);
+  for (std::size_t k = 0; k < 3; ++k) {
+    const double shift = 2 * std::vector{1.0, -0.5, 0.25}[k], p = before.exceeds[k];
+    CHECK(std::log(after.exceeds[k] / (1 - after.exceeds[k])) ==
+          doctest::Approx(std::log(p / (1 - p)) + shift).epsilon(1e-4));
+  }
+  CHECK(after.cost.macs == before.cost.macs + 3);
+  CHECK(with.parameters() == without.parameters() + 3);
+  CHECK(with.predict(random_ids(5, 3)).exceeds == without.predict(random_ids(5, 3)).exceeds);
+
+  const auto refused = [](const nlohmann::json& tokens, const char* part) {
+    return mentions(refusal_after([&](PredictorFolder& folder) { folder.config["step_predictor"]["tokens"] = tokens; }),
+                    part);
+  };
+  CHECK(refused({{"mean", 5}, {"deviation", 2}}, kStepLength));
+  CHECK(refused({{"mean", 5}, {"deviation", 0}}, "deviation"));
+  CHECK(refused({{"mean", -1}, {"deviation", 2}}, "mean"));
+  CHECK(refused({{"deviation", 2}}, "mean"));
+  CHECK(refused(3, "tokens"));
+}
+
 TEST_CASE("logits that are not finite are an error of the model") {
   PredictorFolder folder;
   for (float& bias : folder.tensors.at("step_head.dense.bias").values) bias = 100;

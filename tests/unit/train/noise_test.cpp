@@ -51,6 +51,21 @@ std::string weights_of(const std::string& folder) {
          bytes_of(folder + "/text_encoder/model.safetensors");
 }
 
+// The numbers rather than the bytes: an update of 0 makes 0 of the -0 that a tiny negative weight is in half precision.
+std::map<std::string, std::vector<float>> numbers_of(const std::string& folder) {
+  std::map<std::string, std::vector<float>> numbers;
+  for (const char* part : {"/unet", "/text_encoder"}) {
+    const ModelFolder model = ModelFolder::open(folder + part);
+    for (const std::string& name : model.tensor_names()) {
+      const TensorView view = *model.find(name);
+      auto& values = numbers[part + ("/" + name)];
+      values.resize(static_cast<std::size_t>(view.elements()));
+      copy_as_f32(view, values);
+    }
+  }
+  return numbers;
+}
+
 }  // namespace
 
 TEST_CASE("a diffusion model learns to tell noise from scenes") {
@@ -79,7 +94,8 @@ TEST_CASE("training goes on from the weights of a pipeline") {
   Setup second({"average=0", "optimiser.learning_rate=0", "start_from=" + first.options.output});
   // Stored in half precision.
   CHECK(second.train().eval_loss == doctest::Approx(reached).epsilon(1e-3));
-  CHECK(weights_of(second.options.output) == weights_of(first.options.output));
+  const auto kept = numbers_of(second.options.output), taken = numbers_of(first.options.output);
+  CHECK((kept.size() > 10 && kept == taken));
   // A checkpoint belongs to its beginning, and other shapes have no such weights.
   second.options.start_from = "";
   CHECK_THROWS_AS(second.train(), Error);

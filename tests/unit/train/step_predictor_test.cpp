@@ -1,11 +1,15 @@
+#include <ATen/TensorOperators.h>
 #include <ATen/ops/empty.h>
+#include <c10/core/GradMode.h>
 #include <doctest/doctest.h>
 
+#include <algorithm>
 #include <cmath>
 
 #include "base/error.hpp"
 #include "data/tokenizer.hpp"
 #include "step_fixture.hpp"
+#include "train/step_module.hpp"
 #include "train/step_prompts.hpp"
 #include "weights/safetensors.hpp"
 
@@ -100,6 +104,35 @@ TEST_CASE("labels are drawn once for all rules and predictors") {
   CHECK(StepPredictor(setup.options.output).config().label == "A");
   setup.options.guidance = 2;
   CHECK_THROWS_AS(setup.train(), Error);
+}
+
+TEST_CASE("the number of tokens moves the logits in training as it does in the folder") {
+  StepSetup blind({"optimiser.steps=40", "sees_length=false"});
+  blind.train();
+  CHECK(StepPredictor(blind.options.output).config().tokens_deviation == 0);
+  CHECK_FALSE(ModelFolder::open(blind.options.output).find(kStepLength));
+
+  StepSetup setup({"optimiser.steps=40"});
+  setup.train();
+  const StepPredictorConfig config = StepPredictor(setup.options.output).config();
+  REQUIRE(config.tokens_deviation > 0);
+  const ModelFolder folder = ModelFolder::open(setup.options.output);
+  StepModule module(Encoder::load(folder), config, 1);
+  module.set_texts({StepModule::Ids(4, 1), StepModule::Ids(9, 1)});
+  const std::vector<std::size_t> texts{0, 1}, labels{0, 2};
+  const at::Tensor before = module.logits(texts).detach();  // the prior's: the linear layer begins at 0
+  CHECK(before[0].equal(before[1]));
+  step_loss(module.logits(texts), labels, config.grid, 0.5, 0).backward();
+  const auto length = std::find_if(module.parameters().begin(), module.parameters().end(),
+                                   [](const auto& parameter) { return parameter.first == kStepLength; });
+  REQUIRE(length != module.parameters().end());
+  CHECK(length->second.grad().abs().sum().item<double>() > 0);
+  const c10::NoGradGuard no_grad;
+  length->second.fill_(0.5);
+  const at::Tensor moved = module.logits(texts) - before;
+  for (const auto& [text, tokens] : {std::pair{0, 4.0}, std::pair{1, 9.0}})
+    CHECK(moved[text][0].item<double>() ==
+          doctest::Approx(0.5 * (tokens - config.tokens_mean) / config.tokens_deviation).epsilon(1e-4));
 }
 
 TEST_CASE("an encoder that there is stays as it is") {
