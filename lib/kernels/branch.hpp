@@ -14,7 +14,8 @@ enum class Activation { none, silu, gelu, gelu_tanh, relu, tanh };
 
 // What happens to a finished tile [rows, width] of a product before it is stored.
 struct Epilogue {
-  const float* bias = nullptr;  // width values in tile order, or none
+  const float* scale = nullptr;  // of the product, before the bias; width values in tile order, or none
+  const float* bias = nullptr;   // likewise
   Activation activation = Activation::none;
   bool gated = false;  // the tile's first half are gates: result = activation(first half) * second half
   bool add = false;    // add to the destination instead of overwriting it
@@ -39,6 +40,21 @@ struct GroupNormKernels {
                          const float* shift, bool silu, const float* slope, const float* level, T* out);
 };
 
+// A panel of a weight format other than fp32: for every k the codes of `width` columns side by side; of int4 those of k
+// and k + 1 share a byte, the even k in its low half.
+struct PackedPanel {
+  const void* codes = nullptr;
+  // With groups: [groups, width] in fp16. The weight is code * scale + minimum; no minima: 0.
+  const std::uint16_t* scales = nullptr;
+  const std::uint16_t* minima = nullptr;
+  std::int64_t group = 0;       // steps of k that share a scale, even; 0: none, codes count as they are
+  const float* sums = nullptr;  // with minima: of x over every group, [rows, groups]
+};
+// c[r * ldc + j] = sum over k < depth of x[r * ldx + k] * w[k, j], j < width; per (r, j) in an order that does not
+// depend on the rows. width is a multiple of kPanelStep, at most kPanelWidth.
+using PackedProduct = void (*)(const float* x, std::int64_t ldx, int rows, const PackedPanel& panel, std::int64_t depth,
+                               int width, float* c, std::int64_t ldc);
+
 struct KernelBranch {
   const char* name;
 
@@ -46,6 +62,7 @@ struct KernelBranch {
   // (r, j). width is a multiple of kPanelStep, at most kPanelWidth.
   void (*product)(const float* x, std::int64_t ldx, int rows, const float* b, std::int64_t ldb, std::int64_t depth,
                   int width, float* c, std::int64_t ldc, bool accumulate);
+  PackedProduct product_bf16, product_fp16, product_int8, product_int4;
   // Stores the first `columns` results of each row of tile [rows, kPanelWidth] (row stride kPanelWidth) at y.
   void (*finish)(const float* tile, int rows, int width, const Epilogue& epilogue, float* y, std::int64_t ldy,
                  int columns);

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "kernels/group_norm_impl.hpp"
+#include "kernels/packed_product_impl.hpp"
 #include "kernels/product_impl.hpp"
 #include "kernels/rows_impl.hpp"
 
@@ -11,6 +12,10 @@ namespace {
 constexpr KernelBranch make_branch(const char* name) {
   return {name,
           product,
+          packed_product<Bf16Codes>,
+          packed_product<Fp16Codes>,
+          packed_product<Int8Codes>,
+          packed_product<Int4Codes>,
           finish,
           rms_norm,
           layer_norm,

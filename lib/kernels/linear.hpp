@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "kernels/branch.hpp"
+#include "kernels/stored_matrix.hpp"
 
 namespace dynexec {
 
@@ -20,7 +21,7 @@ class Linear {
   virtual ~Linear() = default;
   virtual std::int64_t in_features() const = 0;
   virtual std::int64_t out_features() const = 0;
-  virtual std::string format() const = 0;         // "fp32"; later "bf16", "int8", "int4-g32"
+  virtual std::string format() const = 0;         // see WeightFormat::name()
   virtual std::int64_t weight_bytes() const = 0;  // bytes that one pass reads
   virtual double macs_per_row() const = 0;
   // x [rows, in_features] and y [rows, out_features], row-major and dense, not overlapping. Uses
@@ -43,6 +44,12 @@ std::unique_ptr<Linear> make_gated_linear_fp32(std::vector<float> gate, std::vec
                                                std::vector<float> gate_bias, std::vector<float> up_bias,
                                                std::int64_t in_features, std::int64_t out_features,
                                                Activation activation);
+
+// The same on weights of any format; x and y stay fp32. gate and up have one format and shape.
+std::unique_ptr<Linear> make_linear(StoredMatrix weight, std::vector<float> bias,
+                                    Activation activation = Activation::none);
+std::unique_ptr<Linear> make_gated_linear(StoredMatrix gate, StoredMatrix up, std::vector<float> gate_bias,
+                                          std::vector<float> up_bias, Activation activation);
 
 // Names of the instruction-set branches that this machine can run, best first ("avx512", "avx2", "portable"),
 // and the one in use. select_kernel_branch is for tests and benchmarks; unknown or unsupported names throw

@@ -152,6 +152,7 @@ void finish_as(const float* tile, int rows, int width, const Epilogue& epilogue,
     float* out = y + r * ldy;
     for (int j = 0; j < columns; j += Vec::kLanes) {
       Vec value = load(row + j);
+      if (epilogue.scale) value = mul(value, load(epilogue.scale + j));
       if (epilogue.bias) value = add(value, load(epilogue.bias + j));
       if (epilogue.residual) {
         const float* more = epilogue.residual + r * epilogue.residual_stride + j;
@@ -161,6 +162,7 @@ void finish_as(const float* tile, int rows, int width, const Epilogue& epilogue,
       value = activate<A>(value);
       if (epilogue.gated) {
         Vec factor = load(row + second + j);
+        if (epilogue.scale) factor = mul(factor, load(epilogue.scale + second + j));
         if (epilogue.bias) factor = add(factor, load(epilogue.bias + second + j));
         value = mul(value, factor);
       }

@@ -43,6 +43,25 @@ inline void store_bf16(std::uint16_t* p, Vec a) {
   const __m256i packed = _mm256_permute4x64_epi64(_mm256_packus_epi32(rounded, rounded), 0x08);
   _mm_storeu_si128(reinterpret_cast<__m128i*>(p), _mm256_castsi256_si128(packed));
 }
+inline Vec load_fp16(const std::uint16_t* p) {
+  return {_mm256_cvtph_ps(_mm_loadu_si128(reinterpret_cast<const __m128i*>(p)))};
+}
+inline Vec load_int8(const std::int8_t* p) {
+  return {_mm256_cvtepi32_ps(_mm256_cvtepi8_epi32(_mm_loadl_epi64(reinterpret_cast<const __m128i*>(p))))};
+}
+// Bytes of two numbers from 0 to 15 each.
+struct Nibbles {
+  __m256i v;
+};
+inline Nibbles load_nibbles(const std::uint8_t* p) {
+  return {_mm256_cvtepu8_epi32(_mm_loadl_epi64(reinterpret_cast<const __m128i*>(p)))};
+}
+inline Vec low(Nibbles a) {
+  return {_mm256_cvtepi32_ps(_mm256_and_si256(a.v, _mm256_set1_epi32(15)))};
+}
+inline Vec high(Nibbles a) {
+  return {_mm256_cvtepi32_ps(_mm256_srli_epi32(a.v, 4))};
+}
 inline Vec broadcast(float a) {
   return {_mm256_set1_ps(a)};
 }

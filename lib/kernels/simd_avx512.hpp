@@ -41,6 +41,29 @@ inline void store_bf16(std::uint16_t* p, Vec a) {
   const __m512i rounded = _mm512_srli_epi32(_mm512_add_epi32(bits, _mm512_add_epi32(odd, half)), 16);
   _mm256_storeu_si256(reinterpret_cast<__m256i*>(p), _mm512_cvtepi32_epi16(rounded));
 }
+inline Vec load_fp16(const std::uint16_t* p) {
+  return {_mm512_cvtph_ps(_mm256_loadu_si256(reinterpret_cast<const __m256i*>(p)))};
+}
+inline Vec load_int8(const std::int8_t* p) {
+  return {_mm512_cvtepi32_ps(_mm512_cvtepi8_epi32(_mm_loadu_si128(reinterpret_cast<const __m128i*>(p))))};
+}
+// Bytes of two numbers from 0 to 15 each.
+struct Nibbles {
+  __m512i v;
+};
+inline Nibbles load_nibbles(const std::uint8_t* p) {
+  return {_mm512_cvtepu8_epi32(_mm_loadu_si128(reinterpret_cast<const __m128i*>(p)))};
+}
+// A table of floats is looked up by the four lowest bits of each lane: no mask, no conversion.
+inline __m512 nibble_values(__m512i lanes) {
+  return _mm512_permutexvar_ps(lanes, _mm512_setr_ps(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15));
+}
+inline Vec low(Nibbles a) {
+  return {nibble_values(a.v)};
+}
+inline Vec high(Nibbles a) {
+  return {nibble_values(_mm512_srli_epi32(a.v, 4))};
+}
 inline Vec broadcast(float a) {
   return {_mm512_set1_ps(a)};
 }

@@ -44,6 +44,37 @@ inline void store_bf16(std::uint16_t* p, Vec a) {
     p[i] = static_cast<std::uint16_t>((whole + 0x7fffu + ((whole >> 16) & 1u)) >> 16);
   }
 }
+inline Vec load_fp16(const std::uint16_t* p) {
+  Vec a;
+  for (int i = 0; i < Vec::kLanes; ++i) {
+    // The exponent is rebased by 127 - 15; numbers below 2^-14 get an implicit one, which is taken away again.
+    const std::uint32_t half = p[i], magnitude = (half & 0x7fffu) << 13;
+    const bool tiny = magnitude < (1u << 23), special = magnitude >= (31u << 23);
+    const std::uint32_t bits = magnitude + ((tiny ? 113u : special ? 224u : 112u) << 23);
+    float value;
+    __builtin_memcpy(&value, &bits, sizeof value);
+    if (tiny) value -= 6.103515625e-05f;
+    a.v[i] = (half & 0x8000u) != 0 ? -value : value;
+  }
+  return a;
+}
+inline Vec load_int8(const std::int8_t* p) {
+  return {
+      Float4{static_cast<float>(p[0]), static_cast<float>(p[1]), static_cast<float>(p[2]), static_cast<float>(p[3])}};
+}
+// Bytes of two numbers from 0 to 15 each.
+struct Nibbles {
+  Int4 v;
+};
+inline Nibbles load_nibbles(const std::uint8_t* p) {
+  return {Int4{p[0], p[1], p[2], p[3]}};
+}
+inline Vec low(Nibbles a) {
+  return {__builtin_convertvector(a.v & 15, Float4)};
+}
+inline Vec high(Nibbles a) {
+  return {__builtin_convertvector(a.v >> 4, Float4)};
+}
 inline Vec broadcast(float a) {
   return {Float4{a, a, a, a}};
 }

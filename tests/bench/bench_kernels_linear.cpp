@@ -1,5 +1,5 @@
-// The product y = x W^T: weight shape x rows, ours against LibTorch. Weights rotate through copies that
-// exceed the caches, as the layers of a model do.
+// The product y = x W^T: weight shape x rows, ours in every weight format against LibTorch. Weights rotate through
+// copies that exceed the caches, as the layers of a model do.
 #include <ATen/core/Tensor.h>
 #include <ATen/ops/from_blob.h>
 #include <ATen/ops/linear.h>
@@ -8,6 +8,7 @@
 #include <c10/core/InferenceMode.h>
 
 #include <algorithm>
+#include <string>
 #include <vector>
 
 #include "kernels/linear.hpp"
@@ -52,6 +53,26 @@ void packed(benchmark::State& state) {
   report(state);
 }
 
+void stored(benchmark::State& state, const std::string& format) {
+  const std::int64_t in = state.range(0), out = state.range(1), rows = state.range(2);
+  set_compute_threads(static_cast<int>(state.range(3)));
+  const StoredMatrix matrix = round_to_nearest(values(in * out), out, in, weight_format(format));
+  std::vector<std::unique_ptr<Linear>> layers;
+  layers.push_back(make_linear(matrix, {}));
+  while (static_cast<std::int64_t>(layers.size()) * layers.front()->weight_bytes() < kCacheBytes)
+    layers.push_back(make_linear(matrix, {}));
+  const std::vector<float> x = values(rows * in);
+  std::vector<float> y(static_cast<std::size_t>(rows * out));
+  std::size_t next = 0;
+  for (auto _ : state) {
+    layers[next]->forward(x.data(), y.data(), rows);
+    next = (next + 1) % layers.size();
+  }
+  const std::int64_t steps = static_cast<std::int64_t>(state.iterations());
+  state.SetBytesProcessed(layers.front()->weight_bytes() * steps);
+  set_compute_threads(1);
+}
+
 void libtorch(benchmark::State& state) {
   const c10::InferenceMode guard;
   const std::int64_t in = state.range(0), out = state.range(1), rows = state.range(2);
@@ -80,4 +101,10 @@ void shapes(benchmark::internal::Benchmark* bench) {
 }  // namespace
 
 BENCHMARK(packed)->Apply(shapes);
+BENCHMARK_CAPTURE(stored, bf16, std::string("bf16"))->Apply(shapes);
+BENCHMARK_CAPTURE(stored, fp16, std::string("fp16"))->Apply(shapes);
+BENCHMARK_CAPTURE(stored, int8, std::string("int8"))->Apply(shapes);
+BENCHMARK_CAPTURE(stored, int8_g32, std::string("int8-g32"))->Apply(shapes);
+BENCHMARK_CAPTURE(stored, int4_g32, std::string("int4-g32"))->Apply(shapes);
+BENCHMARK_CAPTURE(stored, int4_g64, std::string("int4-g64"))->Apply(shapes);
 BENCHMARK(libtorch)->Apply(shapes);
