@@ -3,9 +3,9 @@
 #
 #   scripts/train_step_predictors.sh [--only SAMPLER]... [key=value ...]
 #
-# Settings are those of configs/train/steps_ddim.yaml, changed by key=value. A run that was interrupted goes on where it
-# was. Samplers of second order look twice at every step, so their counts are half as high and cost twice as much;
-# pictures of an ancestral sampler stay different whatever their count, so its labels are what the pictures show (label C).
+# Settings are those of configs/train/steps_ddim.yaml, changed by key=value; samplers other than DDIM draw 600 captions. A
+# run that was interrupted goes on where it was. Samplers of second order look twice at every step, so their counts are
+# half as high and cost twice as much; pictures of an ancestral sampler stay different whatever their count, so its labels are what the pictures show (label C).
 # DYNEXEC names the binary (default build/dynexec).
 set -euo pipefail
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
@@ -16,11 +16,13 @@ usage() {
   exit 2
 }
 
+fewer="prompts.training=500 prompts.evaluation=100"
 declare -A settings=(
-  [ddim]="" [euler]="" [dpmpp_2m]="" [unipc]=""
-  [euler_ancestral]="label=C decline=0.02"
-  [heun]="grid=[2,3,4,5,6,7,8,10,12,15,20] price=0.008"
-  [dpm2]="grid=[2,3,4,5,6,7,8,10,12,15,20] price=0.008 sampler.karras=true"
+  [ddim]=""
+  [euler]="$fewer" [dpmpp_2m]="$fewer" [unipc]="$fewer"
+  [euler_ancestral]="$fewer label=C decline=0.02"
+  [heun]="$fewer grid=[2,3,4,5,6,7,8,10,12,15,20] price=0.008"
+  [dpm2]="$fewer grid=[2,3,4,5,6,7,8,10,12,15,20] price=0.008 sampler.karras=true"
 )
 all=(ddim euler euler_ancestral heun dpm2 dpmpp_2m unipc) wanted=() changes=()
 while [ $# -gt 0 ]; do

@@ -43,8 +43,18 @@ std::shared_ptr<const SceneJudge> read_judge(const Node& root, const ImageShape&
   return judge;
 }
 
+// What of a sampler belongs to the network rather than to the way through its steps.
+bool same_network(const SamplerOptions& a, const SamplerOptions& b) {
+  const auto parts = [](const SamplerOptions& options) {
+    return std::tuple(options.prediction, options.noise.betas, options.noise.beta_start, options.noise.beta_end,
+                      options.noise.train_steps, options.limits.clip, options.limits.quantile, options.limits.highest);
+  };
+  return parts(a) == parts(b);
+}
+
 // Steps that were counted under other settings are other steps.
-void check_forecaster(const PathOptions& path, const StepPredictorConfig& made, const std::string& model) {
+void check_forecaster(const PathOptions& path, const StepPredictorConfig& made, const SamplerOptions& folder,
+                      const std::string& model) {
   if (path.transfer) return;
   const auto differs = [&](const std::string& what) {
     path.node.at("predictor").fail(what, "train one for this path, or say transfer: true to try it all the same");
@@ -66,6 +76,8 @@ void check_forecaster(const PathOptions& path, const StepPredictorConfig& made, 
     differs(fmt::format("was made for the negative text '{}', and the path's is '{}'", made.negative, negative));
   if (made.guidance != path.draw.guidance)
     differs(fmt::format("was made for guidance {:g}, and the path's is {:g}", made.guidance, path.draw.guidance));
+  if (!same_network(path.sampler, folder))
+    differs("was made with the betas, prediction and bounds of the model's folder, which the config changes");
   if (!made.model_sha256.empty() && made.model_sha256 != model) differs("was made for another model");
 }
 
@@ -81,7 +93,7 @@ void load_forecasters(Shared& shared, const std::string& model_sha256, std::vect
                             .sha256 = ModelFolder::open(folder).sha256(),
                             .parameters = forecaster->predictor().parameters()});
     }
-    check_forecaster(path, forecaster->predictor().config(), model_sha256);
+    check_forecaster(path, forecaster->predictor().config(), shared.model->sampling(), model_sha256);
     try {
       (void)make_sampler(path.sampler_of(forecaster->predictor().config().grid.back()));
     } catch (const Error& error) {

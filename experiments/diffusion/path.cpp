@@ -6,6 +6,7 @@
 #include <cmath>
 #include <map>
 
+#include "base/error.hpp"
 #include "base/interrupt.hpp"
 #include "experiments/diffusion/step_rule.hpp"
 
@@ -86,13 +87,20 @@ double Shared::mean_macs(const PathOptions& path) const {
   const auto other = make_path(self, path);
   other->prepare();
   double sum = 0;
+  std::size_t made = 0;
   for (std::size_t i = 0; i < calibration->size(); ++i) {
     throw_if_interrupted();
     const Sample sample = calibration->sample(i);
     const Streams streams{0, i, 0};
-    sum += other->run({&sample, 1}, {&streams, 1}, {}).front().cost.macs;
+    try {
+      sum += other->run({&sample, 1}, {&streams, 1}, {}).front().cost.macs;
+      ++made;
+    } catch (const Error& error) {
+      // One picture that fails does not end the run; all of them do.
+      if (error.kind() != ErrorKind::model || (made == 0 && i + 1 == calibration->size())) throw;
+    }
   }
-  return sum / static_cast<double>(calibration->size());
+  return sum / static_cast<double>(made);
 }
 
 std::unique_ptr<Path> make_path(std::shared_ptr<const Shared> shared, PathOptions options) {

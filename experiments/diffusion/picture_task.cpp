@@ -15,10 +15,6 @@ constexpr double kRange = 2;                          // of pixels from -1 to 1
 constexpr double kHighestPsnr = 100;                  // of equal pictures, whose ratio has no end
 constexpr std::uint32_t kReferenceStream = 1u << 31;  // a repetition that no path has
 
-Planes planes_of(const ImageShape& shape, std::span<const float> values) {
-  return {.values = values, .channels = shape.channels, .height = shape.height, .width = shape.width};
-}
-
 const std::vector<float>& pixels_of(const Outcome& outcome) {
   return std::any_cast<const PictureOutput&>(outcome.output).pixels;
 }

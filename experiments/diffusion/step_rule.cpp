@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
 #include <numbers>
 #include <numeric>
 
@@ -133,7 +134,7 @@ class Shuffled : public StepRule {
       ids.push_back(sample.id);
       steps.push_back(rule_.forecast(sample).steps);
     }
-    // A shift in a random order leaves no forecast where it was.
+    // A shift in a random order leaves none of several forecasts where it was.
     std::vector<std::size_t> order(ids.size());
     std::iota(order.begin(), order.end(), std::size_t{0});
     RandomStream random(0, ids.size(), 0, static_cast<std::uint32_t>(Purpose::order));
@@ -173,7 +174,14 @@ class Oracle : public StepRule {
     throw_if_interrupted();
     const DrawInput input = draw_input(sample, {0, index, 0});
     const auto sampler = make_sampler(options_.sampler_of(steps));
-    const auto drawn = draw(*shared_->model, *sampler, {&input, 1}, options_.draw);
+    std::vector<Drawing> drawn;
+    try {
+      drawn = draw(*shared_->model, *sampler, {&input, 1}, options_.draw);
+    } catch (const Error& error) {
+      // A count at which nothing but noise comes out never suffices; the run goes on.
+      if (error.kind() != ErrorKind::model) throw;
+      return -std::numeric_limits<double>::infinity();
+    }
     if (options_.by_attributes) return *shared_->pictures->shown(sample, drawn.front().pixels);
     return shared_->pictures->similarity(drawn.front().pixels, shared_->pictures->reference(sample));
   }

@@ -1,5 +1,7 @@
 #include "diffusion/noise_schedule.hpp"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <cmath>
 #include <numbers>
@@ -63,6 +65,11 @@ NoiseSchedule::NoiseSchedule(const NoiseOptions& options) {
   for (const float value : betas_of(options)) {
     product *= static_cast<double>(1.0f - value);
     const auto left = static_cast<float>(product);
+    if (!(left > 0 && left < 1))
+      throw Error(ErrorKind::config,
+                  fmt::format("the betas leave {} at training step {}", left > 0 ? "no noise" : "nothing of the image",
+                              alpha_bar_.size()),
+                  "beta_start, beta_end, train_steps", "use the values that the model was trained with");
     const float sigma = std::sqrt((1.0f - left) / left);
     alpha_bar_.push_back(static_cast<double>(left));
     sigma_.push_back(static_cast<double>(sigma));

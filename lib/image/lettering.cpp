@@ -62,11 +62,6 @@ std::vector<std::string> wrap_letters(std::string_view text, std::int64_t letter
   }
 }
 
-std::int64_t text_width(std::string_view line, std::int64_t scale) {
-  if (line.empty()) return 0;
-  return (static_cast<std::int64_t>(line.size()) * kLetterAdvance - (kLetterAdvance - kGlyphWidth)) * scale;
-}
-
 std::int64_t text_height(std::size_t lines, std::int64_t scale) {
   return static_cast<std::int64_t>(lines) * kLineAdvance * scale;
 }

@@ -16,8 +16,6 @@ inline constexpr std::int64_t kLetterAdvance = 6,
 // newlines. A character beyond ASCII becomes one box, as does a byte that is not UTF-8. No text, no lines.
 std::vector<std::string> wrap_letters(std::string_view text, std::int64_t letters);
 
-// Pixels from the left edge of the first letter to the right edge of the last.
-std::int64_t text_width(std::string_view line, std::int64_t scale);
 // Height of so many lines, with the space below the last.
 std::int64_t text_height(std::size_t lines, std::int64_t scale);
 

@@ -31,10 +31,6 @@ std::vector<float> load_length(const ModelFolder& folder, const StepPredictorCon
   return EncoderLoader(folder).read(kStepLength, {static_cast<std::int64_t>(config.grid.size()) - 1});
 }
 
-bool is_space(char c) {
-  return c == ' ' || (c >= '\t' && c <= '\r');
-}
-
 }  // namespace
 
 StepPredictorConfig parse_step_predictor(const nlohmann::json& json, const std::string& where) {
@@ -135,10 +131,14 @@ std::int64_t worthwhile_steps(std::span<const std::int64_t> grid, std::span<cons
   return grid[best];
 }
 
+bool is_white_space(char c) {
+  return c == ' ' || (c >= '\t' && c <= '\r');
+}
+
 std::int64_t count_words(std::string_view text) {
   std::int64_t words = 0;
   for (std::size_t i = 0; i < text.size(); ++i)
-    if (!is_space(text[i]) && (i == 0 || is_space(text[i - 1]))) ++words;
+    if (!is_white_space(text[i]) && (i == 0 || is_white_space(text[i - 1]))) ++words;
   return words;
 }
 

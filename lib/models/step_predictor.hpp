@@ -67,6 +67,8 @@ std::int64_t nearest_steps(std::span<const std::int64_t> grid, double steps);
 // mean bring more.
 std::int64_t worthwhile_steps(std::span<const std::int64_t> grid, std::span<const double> quality, double price);
 
+// Of ASCII.
+bool is_white_space(char c);
 // What length_steps() counts: runs of anything but white space.
 std::int64_t count_words(std::string_view text);
 

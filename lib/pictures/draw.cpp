@@ -9,6 +9,7 @@
 #include "base/error.hpp"
 #include "base/interrupt.hpp"
 #include "image/ssim.hpp"
+#include "kernels/tensor_memory.hpp"
 #include "pictures/checks.hpp"
 
 namespace dynexec {
@@ -116,8 +117,12 @@ class Drawer {
     const std::size_t used = rows_.size() * size_;
     for (std::size_t i = 0; i < rows_.size(); ++i)
       rows_[i].network_input(evaluation, std::span(input_).subspan(i * size_, size_));
-    denoising_->evaluate(evaluation, std::span(input_).first(used), mode_of(evaluation),
-                         std::span(output_).first(used));
+    {
+      // Every evaluation needs the same buffers.
+      const TensorMemory::Scope scope(memory_);
+      denoising_->evaluate(evaluation, std::span(input_).first(used), mode_of(evaluation),
+                           std::span(output_).first(used));
+    }
     for (std::size_t i = 0; i < rows_.size(); ++i)
       rows_[i].advance(evaluation, std::span(output_).subspan(i * size_, size_));
   }
@@ -160,13 +165,14 @@ class Drawer {
   std::vector<Row> rows_;
   std::unique_ptr<Denoising> denoising_;
   std::vector<float> input_, output_;  // [rows, latent shape]
+  TensorMemory memory_;
 };
+
+}  // namespace
 
 Planes planes_of(const ImageShape& shape, std::span<const float> values) {
   return {.values = values, .channels = shape.channels, .height = shape.height, .width = shape.width};
 }
-
-}  // namespace
 
 std::vector<float> start_noise(const Streams& streams, std::int64_t elements) {
   RandomStream random = Streams{streams.seed, streams.sample, streams.repetition | kStartNoise}.stream(Purpose::task);

@@ -8,6 +8,7 @@
 
 #include "base/random.hpp"
 #include "diffusion/sampler.hpp"
+#include "image/planes.hpp"
 #include "pictures/picture_model.hpp"
 
 namespace dynexec {
@@ -46,10 +47,12 @@ struct Drawing {
   PictureCost cost;
 };
 
-// The pictures of these inputs, made together; each is what it would be if made alone, up to rounding. Error(model) at
-// the evaluation where a value is not finite. Polls for interrupts.
+// The pictures of these inputs, made together; each is what it would be if made alone, up to rounding. Error(model) for
+// all of them at the evaluation where a value of one is not finite. Polls for interrupts.
 std::vector<Drawing> draw(const PictureModel& model, const Sampler& sampler, std::span<const DrawInput> inputs,
                           const DrawOptions& options);
+
+Planes planes_of(const ImageShape& shape, std::span<const float> values);
 
 // Structural similarity of two pictures of values -1 (black) to 1, of their brightness where they have colours;
 // measured on levels from 0 to 1.

@@ -25,6 +25,7 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr const char* kScheduler = "scheduler/scheduler_config.json";
+constexpr std::int64_t kMostElements = std::int64_t{1} << 26;  // of a picture or its latents
 
 void add(PictureCost& cost, const diffusers::Cost& more) {
   cost.macs += more.macs;
@@ -59,6 +60,10 @@ class PipelineModel : public PictureModel {
     if (unet.sample_size == 0)
       throw Error(ErrorKind::model, "the size of the pictures is not told", config.string() + ": sample_size",
                   "add sample_size, the side of what the U-Net was trained on");
+    for (const ImageShape& shape : {latent_shape(), picture_shape()})
+      if (shape.elements() > kMostElements)
+        throw Error(ErrorKind::model, fmt::format("pictures of {} x {} are too large", shape.height, shape.width),
+                    config.string() + ": sample_size", "set it to the side of what the U-Net was trained on");
     if (unet.cross_attends()) tokens_.emplace(folder / "tokenizer", pipeline_.text->config().positions);
     // Latents have no range; diffusers' pipelines take the limit away, too.
     if (pipeline_.decoder) sampling_.limits.clip = 0;

@@ -41,7 +41,8 @@ std::string padding_in(const nlohmann::json& file) {
   const auto token = file.find("pad_token");
   if (token == file.end()) return "";
   if (token->is_string()) return token->get<std::string>();
-  return token->is_object() ? token->value("content", "") : "";
+  const auto content = token->is_object() ? token->find("content") : token->end();
+  return content != token->end() && content->is_string() ? content->get<std::string>() : "";
 }
 
 std::int32_t find_padding(const Tokenizer& tokenizer, const fs::path& folder, const nlohmann::json& config) {

@@ -81,7 +81,15 @@ void refuse_unsupported(const JsonFields& fields, SamplerKind kind) {
     fixed.push_back({"predict_x0", true});
     fixed.push_back({"solver_type", kind == SamplerKind::unipc ? "bh2" : "midpoint"});
   }
-  if (kind == SamplerKind::dpmpp_2m) fixed.push_back({"algorithm_type", "dpmsolver++"});
+  if (kind == SamplerKind::dpmpp_2m) {
+    fixed.push_back({"algorithm_type", "dpmsolver++"});
+    fixed.push_back({"lambda_min_clipped", nullptr});  // minus infinity, which JSON has no number for
+  }
+  if (kind == SamplerKind::unipc) fixed.push_back({"disable_corrector", nlohmann::json::array()});
+  if (kind == SamplerKind::euler) {
+    fixed.push_back({"interpolation_type", "linear"});
+    fixed.push_back({"timestep_type", "discrete"});
+  }
   diffusers::refuse_other_values(fields.object(), fixed, fields.where());
 }
 

@@ -25,7 +25,7 @@ class NoiseBatches {
 
   // The batch of a step; steps in any order, ascending ones are drawn ahead. Timesteps are spread evenly over a batch.
   NoiseBatch next(std::int64_t step);
-  // The same pictures, noises and timesteps at every call, none of them trained on; rows of them from `first`.
+  // The same pictures, noises and timesteps at every call; no picture is trained on. Rows of them from `first`.
   NoiseBatch evaluation(std::int64_t first, std::int64_t rows) const;
 
  private:

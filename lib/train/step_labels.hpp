@@ -37,7 +37,7 @@ struct StepLabelRule {
   bool priced() const { return label == "D" || label == "E"; }
 };
 
-// The mean over the noises of one text (C and D: of all noises), and the grid's value that is nearest to it.
+// The mean over the noises of one text (C, D and E: of all noises), and the grid's value that is nearest to it.
 struct StepLabel {
   double mean = 0;
   std::int64_t steps = 0;

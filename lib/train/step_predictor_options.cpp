@@ -87,7 +87,10 @@ SamplerOptions StepSamplerOptions::over(SamplerOptions options) const {
   if (kind) options.kind = *kind;
   if (spacing) options.spacing = *spacing;
   if (offset) options.offset = *offset;
-  if (karras) options.karras = *karras;
+  if (karras)
+    options.karras = *karras;
+  else if (options.kind == SamplerKind::ddim || options.kind == SamplerKind::euler_ancestral)
+    options.karras = false;  // they have no such levels, whatever the folder's own sampler has
   if (eta) options.eta = *eta;
   return options;
 }
@@ -111,7 +114,7 @@ StepPredictorOptions read_step_predictor_options(const Node& root, const std::st
     options.reference = read_sampler(reference);
     options.reference_steps = reference.get_int("steps", 100, 1, kMostSteps);
   }
-  options.guidance = root.get_double("guidance", options.guidance, 0, 1000);
+  options.guidance = root.get_double("guidance", options.guidance, 1, 1000);
   options.negative = root.get_string("negative", "");
   options.prompts = read_prompt_options(root.section("prompts"));
   options.grid = read_grid(root);

@@ -11,6 +11,7 @@
 #include "base/error.hpp"
 #include "data/scenes/caption.hpp"
 #include "data/word_tokenizer.hpp"
+#include "models/step_predictor.hpp"
 
 namespace dynexec {
 namespace {
@@ -63,10 +64,6 @@ bool is_letter(char c) {
   return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '_' || static_cast<unsigned char>(c) >= 0x80;
 }
 
-bool is_space(char c) {
-  return c == ' ' || (c >= '\t' && c <= '\r');
-}
-
 // Lower case, letters and punctuation apart: what a word tokenizer makes of it.
 void count_pieces(const std::string& text, std::map<std::string, int>& counts) {
   std::string piece;
@@ -76,8 +73,8 @@ void count_pieces(const std::string& text, std::map<std::string, int>& counts) {
   };
   for (char c : text) {
     if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
-    if (is_space(c) || (!piece.empty() && is_letter(piece.back()) != is_letter(c))) end();
-    if (!is_space(c)) piece += c;
+    if (is_white_space(c) || (!piece.empty() && is_letter(piece.back()) != is_letter(c))) end();
+    if (!is_white_space(c)) piece += c;
   }
   end();
 }

@@ -103,6 +103,8 @@ def test_steps_are_predicted_from_captions(folder):
     refused("guidance 2", guidance=3)
     refused("spacing", spacing="linspace")
     refused("eta 0", eta=0.5)
+    clipped = experiment(folder, network, paths=paths[:2], model={"network": str(network), "guidance": 2, "clip": 0.7})
+    bench(clipped, folder / "out", "--quiet").exits(2).one_error().says("bounds")
 
 
 def test_a_downloaded_sentence_encoder_predicts_steps(folder):

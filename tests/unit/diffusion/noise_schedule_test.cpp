@@ -3,6 +3,9 @@
 #include <doctest/doctest.h>
 
 #include <cmath>
+#include <string>
+
+#include "base/error.hpp"
 
 using namespace dynexec;
 using doctest::Approx;
@@ -34,6 +37,25 @@ TEST_CASE("levels and steps are each other's inverse between the table's entries
   CHECK(schedule.step_of(1e3) == 999);
   CHECK(schedule.sigma(-5) == schedule.sigma(0));
   CHECK(schedule.sigma(2000) == schedule.sigma(999));
+}
+
+TEST_CASE("betas that leave no noise or nothing of the image are refused") {
+  const auto refusal = [](const NoiseOptions& options) {
+    try {
+      const NoiseSchedule schedule{options};
+      return std::string();
+    } catch (const Error& error) {
+      CHECK(error.kind() == ErrorKind::config);
+      return error.message();
+    }
+  };
+  CHECK(refusal({.betas = BetaSchedule::linear, .beta_start = 1e-4, .beta_end = 0.02}).empty());
+  CHECK(refusal({.betas = BetaSchedule::linear, .beta_start = 1e-4, .beta_end = 0.9}).find("nothing of the image") !=
+        std::string::npos);
+  CHECK(refusal({.betas = BetaSchedule::scaled_linear, .train_steps = 100'000}).find("nothing of the image") !=
+        std::string::npos);
+  CHECK(refusal({.betas = BetaSchedule::linear, .beta_start = 1e-9, .beta_end = 0.02}) ==
+        "the betas leave no noise at training step 0");
 }
 
 TEST_CASE("Karras levels fall evenly in their seventh root") {

@@ -41,6 +41,8 @@ class Ramp : public PictureModel {
   NoiseSchedule schedule{noise_options()};
   mutable std::vector<std::size_t> rows;  // of every begin
   bool broken = false;
+  std::size_t broken_below = 0;  // evaluations
+  std::string broken_text;
 };
 
 class RampDenoising : public Denoising {
@@ -59,7 +61,9 @@ class RampDenoising : public Denoising {
     for (std::size_t i = 0; i < input.size(); ++i) {
       const double clean = static_cast<double>(i % kSide) / kSide - 0.5;
       output[i] = static_cast<float>((static_cast<double>(input[i]) - std::sqrt(left) * clean) / std::sqrt(1 - left));
-      if (ramp_.broken) output[i] = std::numeric_limits<float>::infinity();
+      const bool too_few = request_.timesteps.size() < ramp_.broken_below;
+      const bool named = request_.texts[i / (input.size() / rows_)] == ramp_.broken_text;
+      if (ramp_.broken || too_few || named) output[i] = std::numeric_limits<float>::infinity();
     }
   }
   const std::vector<double>& agreement() const override { return none_; }
@@ -205,6 +209,28 @@ TEST_CASE("the oracle takes the fewest steps whose picture is like the reference
       if (f.ssim(f.run(f.options(Method::fixed, steps), 1), 1) >= wanted) fewest = steps;
     CHECK(outcome.sampling.steps == fewest);
   }
+}
+
+TEST_CASE("pictures that fail while paths are prepared do not end the run") {
+  const Fixture f;
+  PathOptions oracle = f.options(Method::oracle, 50);
+  oracle.steps = {2, 5, 50};
+  oracle.similarity = -1;
+  f.model->broken_below = 4;
+  CHECK(f.run(oracle, 1).sampling.steps == 5);
+  oracle.price = 1;
+  CHECK(f.run(oracle, 1).sampling.steps == 5);
+
+  f.model->broken_below = 0;
+  PathOptions reused = f.options(Method::fixed, 12);
+  reused.name = "reused";
+  reused.draw.cache_interval = 5;
+  f.shared->paths = {reused};
+  const double wanted = f.shared->mean_macs(reused);
+  f.model->broken_text = "x words";  // the second calibration sample's
+  CHECK(f.shared->mean_macs(reused) == wanted);
+  f.model->broken = true;
+  CHECK_THROWS_AS(f.shared->mean_macs(reused), Error);
 }
 
 TEST_CASE("with a price the oracle takes the count whose likeness less its steps' price is highest") {

@@ -57,8 +57,6 @@ TEST_CASE("texts are broken at spaces, at newlines, and where nothing else helps
   CHECK(wrap_letters("a\n\nb", 3) == Lines{"a", "", "b"});
   CHECK(wrap_letters("ab", 0) == Lines{"a", "b"});
   CHECK(wrap_letters("d\xc3\xa9j\xff\x1b!", 9) == Lines{"d\x7fj\x7f\x7f!"});
-  CHECK(text_width("abc", 2) == 34);
-  CHECK(text_width("", 2) == 0);
 }
 
 TEST_CASE("letters are drawn where they belong, and cut off at the edge") {

@@ -198,6 +198,7 @@ TEST_CASE("folders that are no model of pictures") {
   };
   CHECK(refusal([](TextPipeline&) {}).message().empty());
   CHECK(ends_with(where([](TextPipeline& f) { f.unet.config.erase("sample_size"); }), "config.json: sample_size"));
+  CHECK(ends_with(where([](TextPipeline& f) { f.unet.config["sample_size"] = 65536; }), "config.json: sample_size"));
   for (const auto& [patch, with_vae] : {std::pair{0, false}, {17, false}, {3, false}, {2, true}}) {
     const int pixels = patch;
     CAPTURE(pixels);

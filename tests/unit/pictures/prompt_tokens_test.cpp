@@ -40,6 +40,10 @@ TEST_CASE("the tokenizer's configuration names the token that fills up and short
   CHECK(folder.encode("w5", 4) == Ids{2, 5, 3, 7});
   folder.write("tokenizer_config.json", {{"pad_token", {{"content", "w8"}}}, {"model_max_length", 5}});
   CHECK(folder.encode("w5") == Ids{2, 5, 3, 8, 8});
+  for (const nlohmann::json& nothing : {nlohmann::json(nullptr), nlohmann::json(5), nlohmann::json{{"content", 5}}}) {
+    folder.write("tokenizer_config.json", {{"pad_token", nothing}, {"model_max_length", 5}});
+    CHECK(folder.encode("w5") == Ids{2, 5, 3, 7, 7});
+  }
   folder.write("tokenizer_config.json", {{"pad_token", nullptr}, {"model_max_length", 1e30}});
   CHECK(folder.encode("w5") == Ids{2, 5, 3, 7, 7, 7});
 }

@@ -123,4 +123,14 @@ TEST_CASE("values that are not supported are named with their file") {
         file + "algorithm_type");
   CHECK(refused({{"_class_name", "UniPCMultistepScheduler"}, {"solver_order", 3}}) == file + "solver_order");
   CHECK(refused({{"_class_name", "PNDMScheduler"}, {"solver_order", 3}}).empty());
+  const json minus_infinity;  // as a reader of Python's JSON gives it
+  for (const auto& [name, key, value, usual] : std::vector<std::tuple<const char*, const char*, json, json>>{
+           {"EulerDiscreteScheduler", "interpolation_type", "log_linear", "linear"},
+           {"EulerDiscreteScheduler", "timestep_type", "continuous", "discrete"},
+           {"DPMSolverMultistepScheduler", "lambda_min_clipped", -5.1, minus_infinity},
+           {"UniPCMultistepScheduler", "disable_corrector", {0}, json::array()}}) {
+    CHECK(refused({{"_class_name", name}, {key, value}}) == file + key);
+    CHECK(refused({{"_class_name", name}, {key, usual}}).empty());
+    CHECK(refused({{"_class_name", "DDIMScheduler"}, {key, value}}).empty());
+  }
 }

@@ -208,6 +208,13 @@ TEST_CASE("settings of step predictors that make no sense are refused") {
   CHECK(StepSetup({"label=C"}).options.judge == "models/scenes-classifier");
   CHECK(StepSetup({"label=E", "price=0.01"}).options.judge == "models/scenes-classifier");
   CHECK_THROWS_AS(StepSetup({"label=E", "judge=''"}), Error);
+  CHECK(refused("guidance=0.5"));  // which paths cannot have
+  SamplerOptions folder;
+  folder.kind = SamplerKind::dpmpp_2m;
+  folder.karras = true;
+  CHECK(StepSamplerOptions{}.over(folder).karras);
+  CHECK_FALSE(StepSamplerOptions{.kind = SamplerKind::ddim}.over(folder).karras);
+  CHECK(StepSamplerOptions{.kind = SamplerKind::ddim, .karras = true}.over(folder).karras);
   StepSetup karras({"sampler.karras=true"});
   CHECK_THROWS_AS(karras.train(), Error);  // DDIM has none
 }
