@@ -28,13 +28,24 @@ struct GenerateArgs {
   std::vector<std::string> overrides;  // generation options and path options, as in a config
   std::int64_t max_tokens = 128;
   std::string path = "autoregressive";
-  std::string drafter, draft, policy;  // of --path speculative
+  std::string weights, head_weights;                  // formats; "": fp32
+  std::string drafter, draft, policy, draft_weights;  // of --path speculative
   std::int64_t length = 0, exit_layer = 0;
   double temperature = 0, top_p = 1, min_p = 0, repetition_penalty = 1;
   std::int64_t top_k = 0;
   std::uint64_t seed = 1;
   int threads = 0;
   bool ignore_end = false;
+  std::string format = "table";
+};
+
+struct CompressArgs {
+  std::string model, output;
+  std::string weights = "int8-g32", method = "nearest";
+  std::string texts;  // file of calibration texts; "": the model writes its own
+  std::int64_t samples = 64, length = 256;
+  std::uint64_t seed = 1;
+  bool quiet = false;
   std::string format = "table";
 };
 
@@ -88,6 +99,7 @@ struct ListArgs {
 
 // Commands return the exit code or throw dynexec::Error. These need LibTorch and live in the engine library.
 int bench(const BenchArgs& args);
+int compress(const CompressArgs& args);
 int generate(const GenerateArgs& args);
 int inspect(const InspectArgs& args);
 int doctor(const DoctorArgs& args);

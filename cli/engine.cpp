@@ -5,6 +5,7 @@
 extern "C" const dynexec::cli::Engine* dynexec_engine(const char* resource_root) {
   using namespace dynexec::cli;
   static const Engine engine{.bench = bench,
+                             .compress = compress,
                              .generate = generate,
                              .inspect = inspect,
                              .doctor = doctor,

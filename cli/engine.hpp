@@ -9,6 +9,7 @@ namespace dynexec::cli {
 
 struct Engine {
   int (*bench)(const BenchArgs&);
+  int (*compress)(const CompressArgs&);
   int (*generate)(const GenerateArgs&);
   int (*inspect)(const InspectArgs&);
   int (*doctor)(const DoctorArgs&);

@@ -27,6 +27,8 @@ Options as_options(const GenerateArgs& args) {
     overrides.push_back(key + "=" + value.dump());
   };
   set("model.target", args.model);
+  if (!args.weights.empty()) set("model.weights", args.weights);
+  if (!args.head_weights.empty()) set("model.head_weights", args.head_weights);
   set("generation.max_new_tokens", args.max_tokens);
   set("generation.stop_at_end", !args.ignore_end);
   set("generation.temperature", args.temperature);
@@ -38,10 +40,12 @@ Options as_options(const GenerateArgs& args) {
     yaml += "  - {name: speculative, method: speculative}\n";
     set("paths.1.drafter", args.drafter.empty() ? "model" : args.drafter);
     if (!args.draft.empty()) set("model.draft", args.draft);
+    if (!args.draft_weights.empty()) set("model.draft_weights", args.draft_weights);
     if (!args.policy.empty()) set("paths.1.policy", args.policy);
     if (args.length > 0) set("paths.1.length", args.length);
     if (args.exit_layer > 0) set("paths.1.exit_layer", args.exit_layer);
-  } else if (!args.drafter.empty() || !args.draft.empty() || !args.policy.empty() || args.length > 0) {
+  } else if (!args.drafter.empty() || !args.draft.empty() || !args.policy.empty() || args.length > 0 ||
+             !args.draft_weights.empty()) {
     throw Error(ErrorKind::usage, "drafting options need --path speculative", "", "add --path speculative");
   }
   const Config config = Config::parse(yaml, "generate", overrides);
@@ -64,7 +68,7 @@ std::unique_ptr<Drafter> make_drafter(const PathOptions& path, const Options& op
                     "", "draft with fewer layers");
       return make_self_drafter(target, path.exit_layer);
     case DrafterKind::model: {
-      const auto decoder = Decoder::load(resolve_path(options.draft));
+      const auto decoder = Decoder::load(resolve_path(options.draft), path.draft_weights);
       if (decoder->config().vocab != config.vocab)
         throw Error(ErrorKind::usage, "draft and target use different vocabularies", options.draft,
                     "draft with a model of the same tokenizer");
@@ -85,7 +89,7 @@ int generate(const GenerateArgs& args) {
   set_compute_threads(args.threads > 0 ? args.threads : available_cpus());
 
   const std::filesystem::path folder = resolve_path(args.model);
-  const auto decoder = Decoder::load(folder);
+  const auto decoder = Decoder::load(folder, path.weights);
   // Token ids need no tokenizer; text does.
   std::shared_ptr<const Tokenizer> tokenizer;
   if (args.has_prompt || std::filesystem::exists(folder / "tokenizer.json")) tokenizer = Tokenizer::load(folder);
@@ -119,6 +123,8 @@ int generate(const GenerateArgs& args) {
     nlohmann::json json{
         {"model", args.model},
         {"path", path.describe()},
+        {"weights", decoder->formats().name()},
+        {"weight_bytes", cost.weight_bytes},
         {"text", text},
         {"token_ids", result.tokens},
         {"prompt_tokens", prompt.size()},

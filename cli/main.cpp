@@ -63,6 +63,10 @@ void add_generate(CLI::App& app, std::function<int()>& action) {
   command->add_option("--path", args.path, "autoregressive or speculative")
       ->check(CLI::IsMember({"autoregressive", "speculative"}))
       ->capture_default_str();
+  command->add_option("--weights", args.weights,
+                      "Format of the layers' weights: fp32, bf16, fp16, int8, int4-g64, ...");
+  command->add_option("--head-weights", args.head_weights, "Format of the head's weights (default: fp32)");
+  command->add_option("--draft-weights", args.draft_weights, "Format of the draft model's layers");
   command->add_option("--drafter", args.drafter, "model, prompt_lookup or self (default: model with --draft)");
   command->add_option("--draft", args.draft, "Draft model folder");
   command->add_option("--policy", args.policy, "Draft-length policy (default: constant)");
@@ -83,6 +87,33 @@ void add_generate(CLI::App& app, std::function<int()>& action) {
     args.has_prompt = prompt->count() > 0;
     action = [] { return load_engine().generate(args); };
   });
+}
+
+void add_compress(CLI::App& app, std::function<int()>& action) {
+  static CompressArgs args;
+  CLI::App* command = app.add_subcommand("compress", "Write a smaller model folder");
+  command->require_subcommand(1);
+  CLI::App* quantize = command->add_subcommand("quantize", "Store the layers of a language model as int8 or int4");
+  quantize->add_option("model", args.model, "Model folder in Hugging Face layout")->required();
+  quantize->add_option("-o,--output", args.output, "Folder to write")->required();
+  quantize->add_option("--weights", args.weights, "int8, int8-g32, int4-g32, int4-g64 or int4-g128")
+      ->capture_default_str();
+  quantize->add_option("--method", args.method, "nearest, or gptq: errors are taken up by later weights")
+      ->check(CLI::IsMember({"nearest", "gptq"}))
+      ->capture_default_str();
+  quantize->add_option("--texts", args.texts, "Texts to calibrate on (default: the model writes some)");
+  quantize->add_option("--samples", args.samples, "Calibration texts")
+      ->check(CLI::Range(std::int64_t{1}, std::int64_t{1} << 20))
+      ->capture_default_str();
+  quantize->add_option("--length", args.length, "Tokens of a calibration text at most")
+      ->check(CLI::Range(std::int64_t{2}, std::int64_t{1} << 20))
+      ->capture_default_str();
+  quantize->add_option("--seed", args.seed, "Of the texts that the model writes")->capture_default_str();
+  quantize->add_flag("--quiet", args.quiet, "No progress on stderr");
+  quantize->add_option("--format", args.format, "Output format: table, md or json")
+      ->check(CLI::IsMember({"table", "md", "json"}))
+      ->capture_default_str();
+  quantize->callback([&action] { action = [] { return load_engine().compress(args); }; });
 }
 
 void add_tune(CLI::App& app, std::function<int()>& action) {
@@ -189,6 +220,7 @@ int run(int argc, char** argv) {
   std::function<int()> action;
   add_bench(app, action);
   add_generate(app, action);
+  add_compress(app, action);
   add_tune(app, action);
   add_trace(app, action);
   add_others(app, action);

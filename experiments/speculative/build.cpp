@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <chrono>
 #include <map>
+#include <optional>
 
 #include "base/error.hpp"
 #include "base/resource_path.hpp"
@@ -13,17 +14,39 @@
 namespace dynexec::speculative {
 namespace {
 
-struct Model {
-  std::shared_ptr<const Decoder> decoder;
-  Provenance provenance;
-};
+// One model in as many weight formats as paths ask for, each with a session of its own.
+class Sessions {
+ public:
+  Sessions(std::string role, const std::string& path)
+      : role_(std::move(role)), path_(path), folder_(ModelFolder::open(resolve_path(path))) {}
 
-Model load_model(const std::string& role, const std::string& path) {
-  const ModelFolder folder = ModelFolder::open(resolve_path(path));
-  Model model{Decoder::load(folder), {}};
-  model.provenance = {.role = role, .path = path, .sha256 = folder.sha256(), .parameters = model.decoder->parameters()};
-  return model;
-}
+  // The same for the same formats. capacity: positions, bounded by the model's.
+  std::shared_ptr<DecoderSession> get(const DecoderFormats& formats, std::int64_t capacity) {
+    auto& session = sessions_[formats.name()];
+    if (!session) {
+      const auto decoder = Decoder::load(folder_, formats);
+      session = std::make_shared<DecoderSession>(decoder, std::min(capacity, decoder->config().max_positions));
+    }
+    return session;
+  }
+  double memory_bytes() const {
+    double most = 0;  // paths run one at a time on a device that holds what they need
+    for (const auto& [name, session] : sessions_) most = std::max(most, session->decoder().memory_bytes());
+    return most;
+  }
+  Provenance provenance() const {
+    return {.role = role_,
+            .path = path_,
+            .sha256 = folder_.sha256(),
+            .parameters = sessions_.begin()->second->decoder().parameters()};
+  }
+  DecoderConfig config() const { return parse_decoder_config(folder_); }
+
+ private:
+  std::string role_, path_;
+  ModelFolder folder_;
+  std::map<std::string, std::shared_ptr<DecoderSession>> sessions_;
+};
 
 // Draft and target must agree on what a token id means, or accepted text would be nonsense.
 void check_same_vocabulary(const Tokenizer& target, const Tokenizer& draft, const Options& options) {
@@ -70,10 +93,9 @@ Experiment build(const Node& root) {
   experiment.task = tasks.test;
   experiment.set_threads = set_compute_threads;
 
-  const Model target = load_model("target", options.target);
+  Sessions targets("target", options.target);
+  const DecoderConfig config = targets.config();
   const std::shared_ptr<const Tokenizer> tokenizer = Tokenizer::load(resolve_path(options.target));
-  experiment.provenance.push_back(target.provenance);
-  experiment.provenance.insert(experiment.provenance.end(), tasks.provenance.begin(), tasks.provenance.end());
 
   auto prompts = std::make_shared<std::vector<std::vector<std::int32_t>>>(
       encode_prompts(*tasks.calibration, *tokenizer, options.calibration_samples));
@@ -82,54 +104,60 @@ Experiment build(const Node& root) {
     longest = std::max(
         longest, tokenizer->encode(std::any_cast<const TextInput&>(tasks.test->sample(i).input).prompt, true).size());
   for (const auto& prompt : *prompts) longest = std::max(longest, prompt.size());
-  const std::int64_t capacity = choose_capacity(target.decoder->config(), options, longest);
+  const std::int64_t capacity = choose_capacity(config, options, longest);
   // Calibration prompts that do not fit are left out; test prompts that do not fit become rows with an error.
   std::erase_if(*prompts, [&](const auto& prompt) {
     return static_cast<std::int64_t>(prompt.size()) + options.generation.max_new_tokens - 1 > capacity;
   });
-  const auto session = std::make_shared<DecoderSession>(target.decoder, capacity);
+  for (const PathOptions& path : options.paths) targets.get(path.weights, capacity);
+  const auto baseline = targets.get(options.paths.front().weights, capacity);
+  experiment.provenance.push_back(targets.provenance());
+  experiment.provenance.insert(experiment.provenance.end(), tasks.provenance.begin(), tasks.provenance.end());
   if (!prompts->empty())
-    experiment.probe_threads = [session, prompts](int threads) {
+    experiment.probe_threads = [baseline, prompts](int threads) {
       set_compute_threads(threads);
-      return probe_decode_ms(*session, prompts->front());
+      return probe_decode_ms(*baseline, prompts->front());
     };
 
-  std::shared_ptr<DecoderSession> draft_session;
-  if (std::any_of(options.paths.begin(), options.paths.end(),
-                  [](const PathOptions& path) { return path.drafter == DrafterKind::model; })) {
-    const Model draft = load_model("draft", options.draft);
-    experiment.provenance.push_back(draft.provenance);
-    check_same_vocabulary(*tokenizer, *Tokenizer::load(resolve_path(options.draft)), options);
-    draft_session =
-        std::make_shared<DecoderSession>(draft.decoder, std::min(capacity, draft.decoder->config().max_positions));
+  std::optional<Sessions> drafts;
+  for (const PathOptions& path : options.paths) {
+    if (path.drafter != DrafterKind::model) continue;
+    if (!drafts) {
+      drafts.emplace("draft", options.draft);
+      check_same_vocabulary(*tokenizer, *Tokenizer::load(resolve_path(options.draft)), options);
+    }
+    drafts->get(path.draft_weights, capacity);
   }
+  if (drafts) experiment.provenance.push_back(drafts->provenance());
 
   std::shared_ptr<const HardwareModel> hardware;
   if (const auto chosen = read_hardware(root, experiment.provenance)) {
-    double resident = target.decoder->memory_bytes();
-    if (draft_session) resident += draft_session->decoder().memory_bytes();
+    const double resident = targets.memory_bytes() + (drafts ? drafts->memory_bytes() : 0);
     hardware = std::make_shared<HardwareModel>(chosen->model(resident));
   }
 
   std::map<std::string, std::shared_ptr<SharedCalibration>> calibrations;
   for (const PathOptions& path : options.paths) {
-    if (path.drafter == DrafterKind::self && path.exit_layer >= target.decoder->config().layers)
-      path.node.fail("exit_layer must be below the number of the target's layers (" +
-                         std::to_string(target.decoder->config().layers) + ")",
-                     "draft with fewer layers");
+    if (path.drafter == DrafterKind::self && path.exit_layer >= config.layers)
+      path.node.fail(
+          "exit_layer must be below the number of the target's layers (" + std::to_string(config.layers) + ")",
+          "draft with fewer layers");
+    const auto session = targets.get(path.weights, capacity);
     PathParts parts{.options = path,
                     .generation = options.generation,
                     .tokenizer = tokenizer,
                     .target = session,
                     .make_drafter = {},
                     .calibration = {},
-                    .hardware = hardware};
-    const std::int64_t vocab = target.decoder->config().vocab;
+                    .hardware = hardware,
+                    .same_weights = path.weights == options.paths.front().weights};
     switch (path.drafter) {
       case DrafterKind::none:
         break;
       case DrafterKind::model:
-        parts.make_drafter = [draft_session, vocab] { return make_model_drafter(draft_session, vocab); };
+        parts.make_drafter = [draft = drafts->get(path.draft_weights, capacity), vocab = config.vocab] {
+          return make_model_drafter(draft, vocab);
+        };
         break;
       case DrafterKind::self:
         parts.make_drafter = [session, layer = path.exit_layer] { return make_self_drafter(session, layer); };

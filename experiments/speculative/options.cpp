@@ -33,15 +33,28 @@ PolicyOptions read_policy(const Node& node) {
   return policy;
 }
 
-PathOptions read_path(const Node& node) {
+WeightFormat read_format(const Node& node, const std::string& key, const WeightFormat& fallback) {
+  return weight_format(node.get_choice(key, fallback.name(), weight_format_names()));
+}
+
+std::string describe_policy(const PolicyOptions& policy) {
+  if (policy.name == "constant") return fmt::format("constant {}", policy.length);
+  if (policy.name == "heuristic") return fmt::format("heuristic from {}, max {}", policy.length, policy.max_length);
+  if (policy.name == "cost_aware") return fmt::format("cost_aware, max {}", policy.max_length);
+  return fmt::format("{} threshold {:g}, max {}", policy.name, policy.threshold, policy.max_length);
+}
+
+PathOptions read_path(const Node& node, const Options& options) {
   PathOptions path{.node = node};
   path.name = node.get_string("name");
+  path.weights = read_formats(node, "", options.weights);
   const std::string method = node.get_choice("method", "speculative", {"autoregressive", "speculative"});
   if (method == "autoregressive") return path;
   const std::string drafter = node.get_choice("drafter", "model", {"model", "prompt_lookup", "self"});
   path.policy = read_policy(node);
   if (drafter == "model") {
     path.drafter = DrafterKind::model;
+    path.draft_weights = read_formats(node, "draft_", options.draft_weights);
   } else if (drafter == "self") {
     path.drafter = DrafterKind::self;
     path.exit_layer = node.get_int("exit_layer", 2, 1, 1024);
@@ -62,6 +75,13 @@ PathOptions read_path(const Node& node) {
 }  // namespace
 
 std::string PathOptions::drafter_key() const {
+  std::string key = drafter_name();
+  if (weights != DecoderFormats{}) key += fmt::format("; weights {}", weights.name());
+  if (draft_weights != DecoderFormats{}) key += fmt::format("; draft {}", draft_weights.name());
+  return key;
+}
+
+std::string PathOptions::drafter_name() const {
   switch (drafter) {
     case DrafterKind::none:
       return "none";
@@ -77,12 +97,14 @@ std::string PathOptions::drafter_key() const {
 }
 
 std::string PathOptions::describe() const {
-  if (!speculative()) return "autoregressive";
-  if (policy.name == "constant") return fmt::format("{}, constant {}", drafter_key(), policy.length);
-  if (policy.name == "heuristic")
-    return fmt::format("{}, heuristic from {}, max {}", drafter_key(), policy.length, policy.max_length);
-  if (policy.name == "cost_aware") return fmt::format("{}, cost_aware, max {}", drafter_key(), policy.max_length);
-  return fmt::format("{}, {} threshold {:g}, max {}", drafter_key(), policy.name, policy.threshold, policy.max_length);
+  const std::string formats = drafter_key().substr(drafter_name().size());
+  if (!speculative()) return "autoregressive" + formats;
+  return drafter_name() + ", " + describe_policy(policy) + formats;
+}
+
+DecoderFormats read_formats(const Node& node, const std::string& prefix, const DecoderFormats& fallback) {
+  return {.layers = read_format(node, prefix + "weights", fallback.layers),
+          .head = read_format(node, prefix + "head_weights", fallback.head)};
 }
 
 GenerationOptions read_generation(const Node& node) {
@@ -105,6 +127,8 @@ Options read_options(const Node& root) {
   options.draft = model.get_string("draft", "");
   options.draft_place = model.place();
   options.max_context = model.get_int("max_context", 0, 0, 1 << 24);
+  options.weights = read_formats(model, "", {});
+  options.draft_weights = read_formats(model, "draft_", {});
   options.generation = read_generation(root.section("generation"));
   const Node calibration = root.section("calibration");
   options.calibration_samples = calibration.get_int("samples", 32, 1, 100000);
@@ -112,7 +136,7 @@ Options read_options(const Node& root) {
 
   std::set<std::string> names;
   for (const Node& node : root.at("paths").items()) {
-    options.paths.push_back(read_path(node));
+    options.paths.push_back(read_path(node, options));
     const PathOptions& path = options.paths.back();
     if (!names.insert(path.name).second)
       node.at("name").fail(fmt::format("two paths are called '{}'", path.name), "give every path a name of its own");

@@ -16,7 +16,8 @@ class DecodePath : public Path {
     info_.method = parts_.options.speculative() ? "speculative" : "autoregressive";
     info_.setting = parts_.options.describe();
     // With sampling, outputs agree in distribution, not token by token.
-    info_.lossless = parts_.options.speculative() && parts_.generation.sampling.greedy();
+    one_output_ = parts_.options.speculative() && parts_.generation.sampling.greedy();
+    info_.lossless = one_output_ && parts_.same_weights;
     if (parts_.options.speculative()) parts_.calibration->require_length(parts_.options.policy.max_length);
   }
 
@@ -84,7 +85,7 @@ class DecodePath : public Path {
     const CostTable costs = parts_.calibration->running().table();
     outcome.predicted_ms = outcome.first_token_ms + predicted_rounds_ms(costs, last_rounds_);
     if (parts_.hardware) model_energy(*parts_.hardware, work_of(outcome.cost), outcome);
-    if (!info_.lossless) return;  // hindsight needs the one output that all draft lengths share
+    if (!one_output_) return;  // hindsight needs the one output that all draft lengths share
     const auto& output = std::any_cast<const TextOutput&>(outcome.output);
     Agreement& agreement = agreements_[sample.index];
     if (agreement.tokens != output.tokens) agreement = {output.tokens, agreeing_runs(sample, output)};
@@ -121,6 +122,7 @@ class DecodePath : public Path {
 
   PathParts parts_;
   PathInfo info_;
+  bool one_output_ = false;  // whatever the draft length
   std::unique_ptr<DecodeLoop> loop_;
   std::vector<Round> last_rounds_;  // of the latest run(), for analyse()
   std::unique_ptr<Drafter> oracle_drafter_;

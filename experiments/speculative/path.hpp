@@ -21,6 +21,7 @@ struct PathParts {
   std::function<std::unique_ptr<Drafter>()> make_drafter;
   std::shared_ptr<SharedCalibration> calibration;
   std::shared_ptr<const HardwareModel> hardware;  // may be null
+  bool same_weights = true;                       // as the baseline's
 };
 
 std::unique_ptr<Path> make_path(PathParts parts);

@@ -15,6 +15,14 @@ bool cpu_has_avx512() {
 #endif
 }
 
+bool cpu_has_vnni() {
+#if defined(__x86_64__)
+  return cpu_has_avx512() && __builtin_cpu_supports("avx512vnni");
+#else
+  return false;
+#endif
+}
+
 bool cpu_has_avx2() {
 #if defined(__x86_64__)
   return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") && __builtin_cpu_supports("f16c");
@@ -25,6 +33,7 @@ bool cpu_has_avx2() {
 
 std::vector<const KernelBranch*> supported() {
   std::vector<const KernelBranch*> branches;
+  if (cpu_has_vnni() && avx512vnni_branch()) branches.push_back(avx512vnni_branch());
   if (cpu_has_avx512() && avx512_branch()) branches.push_back(avx512_branch());
   if (cpu_has_avx2() && avx2_branch()) branches.push_back(avx2_branch());
   branches.push_back(portable_branch());

@@ -55,6 +55,20 @@ struct PackedPanel {
 using PackedProduct = void (*)(const float* x, std::int64_t ldx, int rows, const PackedPanel& panel, std::int64_t depth,
                                int width, float* c, std::int64_t ldc);
 
+// Rows of x in whole numbers: x[r, k] is about codes[r, k] * scales[r, k / group].
+struct IntegerRows {
+  const std::int8_t* codes = nullptr;  // [rows, stride], zeros behind the row up to whole steps of 8
+  std::int64_t stride = 0;             // a multiple of 8
+  const float* scales = nullptr;       // [rows, groups]
+  const std::int32_t* sums = nullptr;  // of the codes, [rows, groups]
+  std::int64_t group = 0;              // a multiple of 8
+};
+// As PackedProduct with products of whole numbers, which are exact, so all branches differ only where groups are added
+// up. Panels: [k / 4, width, 4] bytes, int8 codes plus 128; int4 codes [k / 8, width, 4], those of k to k + 3 in the
+// low halves, of k + 4 to k + 7 in the high ones; zeros (int8: 128) behind the last k. Groups of weights are x's.
+using IntegerProduct = void (*)(const IntegerRows& x, int rows, const PackedPanel& panel, std::int64_t depth, int width,
+                                float* c, std::int64_t ldc);
+
 struct KernelBranch {
   const char* name;
 
@@ -63,6 +77,9 @@ struct KernelBranch {
   void (*product)(const float* x, std::int64_t ldx, int rows, const float* b, std::int64_t ldb, std::int64_t depth,
                   int width, float* c, std::int64_t ldc, bool accumulate);
   PackedProduct product_bf16, product_fp16, product_int8, product_int4;
+  IntegerProduct integer_int8, integer_int4;
+  // One group of a row: scale = largest |x| / 127, codes to the nearest, and their sum. Not finite where x is not.
+  void (*round_group)(const float* x, std::int64_t size, std::int8_t* codes, float* scale, std::int32_t* sum);
   // Stores the first `columns` results of each row of tile [rows, kPanelWidth] (row stride kPanelWidth) at y.
   void (*finish)(const float* tile, int rows, int width, const Epilogue& epilogue, float* y, std::int64_t ldy,
                  int columns);
@@ -108,6 +125,7 @@ const KernelBranch& kernel_branch();
 
 // One per translation unit that is compiled for an instruction set; null where the compiler's target lacks
 // it.
+const KernelBranch* avx512vnni_branch();
 const KernelBranch* avx512_branch();
 const KernelBranch* avx2_branch();
 const KernelBranch* portable_branch();

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "kernels/group_norm_impl.hpp"
+#include "kernels/integer_product_impl.hpp"
 #include "kernels/packed_product_impl.hpp"
 #include "kernels/product_impl.hpp"
 #include "kernels/rows_impl.hpp"
@@ -16,6 +17,9 @@ constexpr KernelBranch make_branch(const char* name) {
           packed_product<Fp16Codes>,
           packed_product<Int8Codes>,
           packed_product<Int4Codes>,
+          integer_product<Bytes8>,
+          integer_product<Bytes4>,
+          round_group,
           finish,
           rms_norm,
           layer_norm,

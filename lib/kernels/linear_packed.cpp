@@ -1,33 +1,10 @@
 // Weights of other formats than fp32, in the panels of linear_fp32.cpp: a byte (int4: half a byte, bf16 and fp16: two)
 // for every weight, and the scales of groups beside them.
-#include <cstring>
-
-#include "kernels/linear.hpp"
+#include "kernels/linear_parts.hpp"
 #include "kernels/panel_run.hpp"
 
 namespace dynexec {
 namespace {
-
-// Zeroed bytes aligned like AlignedFloats.
-class Bytes {
- public:
-  Bytes() = default;
-  explicit Bytes(std::int64_t count) : floats_(AlignedFloats::clustered((count + 3) / 4)), count_(count) {}
-
-  template <class T>
-  T* as() {
-    return reinterpret_cast<T*>(floats_.data());
-  }
-  template <class T>
-  const T* as() const {
-    return reinterpret_cast<const T*>(floats_.data());
-  }
-  std::int64_t size() const { return count_; }
-
- private:
-  AlignedFloats floats_;
-  std::int64_t count_ = 0;
-};
 
 std::int64_t pairs_of(std::int64_t in) {
   return (in + 1) / 2;
@@ -53,28 +30,20 @@ class StoredLinear final : public Linear {
                Activation activation)
       : layout_{parts.front().in, parts.front().out, static_cast<int>(parts.size())},
         format_(parts.front().format),
-        groups_(format_.group > 0 ? parts.front().groups() : 0),
         activation_(activation),
+        scales_(layout_, parts),
         bias_(pack_biases(layout_, biases)) {
-    for (const StoredMatrix& part : parts) check(part);
+    for (const StoredMatrix& part : parts)
+      check_size("weight", halves() ? part.halves.size() : part.codes.size(), layout_.in, layout_.out);
     codes_ = Bytes(layout_.size(code_rows()) * (halves() ? 2 : 1));
     for (int p = 0; p < layout_.parts; ++p) pack_codes(parts[static_cast<std::size_t>(p)], p);
-    if (groups_ > 0) {
-      scales_ = pack_scales(parts, &StoredMatrix::scales);
-      if (format_.type == WeightType::int4) minima_ = pack_scales(parts, &StoredMatrix::minima);
-    } else if (format_.quantised()) {
-      std::vector<std::vector<float>> scales;
-      for (const StoredMatrix& part : parts) scales.push_back(part.scales);
-      column_scales_ = pack_biases(layout_, scales);
-    }
   }
 
   std::int64_t in_features() const override { return layout_.in; }
   std::int64_t out_features() const override { return layout_.out; }
   std::string format() const override { return format_.name(); }
   std::int64_t weight_bytes() const override {
-    return codes_.size() + scales_.size() + minima_.size() +
-           (column_scales_.size() + bias_.size()) * static_cast<std::int64_t>(sizeof(float));
+    return codes_.size() + scales_.bytes() + bias_.size() * static_cast<std::int64_t>(sizeof(float));
   }
   double macs_per_row() const override { return macs_of(layout_); }
   void forward(const float* x, float* y, std::int64_t rows) const override { run(x, y, rows, false); }
@@ -84,28 +53,12 @@ class StoredLinear final : public Linear {
     const std::int64_t column = index % layout_.out;
     const int part = static_cast<int>(index / layout_.out);
     const auto place = layout_.place_of(column, part, code_rows());
-    const auto scale_place = layout_.place_of(column, part, groups_);
-    const auto of_group = [&](const Bytes& values, std::int64_t k) {
-      return from_fp16(values.as<std::uint16_t>()[scale_place.start + k / format_.group * scale_place.step]);
-    };
-    for (std::int64_t k = 0; k < layout_.in; ++k) {
-      out[k] = code_at(place, k);
-      if (groups_ > 0) out[k] *= of_group(scales_, k);
-      if (minima_.size() > 0) out[k] += of_group(minima_, k);
-      if (column_scales_.size() > 0) out[k] *= column_scales_[layout_.place_of(column, part, 1).start];
-    }
+    for (std::int64_t k = 0; k < layout_.in; ++k) out[k] = scales_.value(code_at(place, k), column, part, k);
   }
 
  private:
   bool halves() const { return format_.type == WeightType::bf16 || format_.type == WeightType::fp16; }
   std::int64_t code_rows() const { return format_.type == WeightType::int4 ? pairs_of(layout_.in) : layout_.in; }
-
-  void check(const StoredMatrix& part) const {
-    check_size("weight", halves() ? part.halves.size() : part.codes.size(), layout_.in, layout_.out);
-    if (!format_.quantised()) return;
-    check_size("scale", part.scales.size(), part.groups(), layout_.out);
-    if (format_.type == WeightType::int4) check_size("minimum", part.minima.size(), part.groups(), layout_.out);
-  }
 
   void pack_codes(const StoredMatrix& part, int p) {
     for (std::int64_t n = 0; n < layout_.out; ++n) {
@@ -124,19 +77,6 @@ class StoredLinear final : public Linear {
     }
   }
 
-  Bytes pack_scales(const std::vector<StoredMatrix>& parts, std::vector<float> StoredMatrix::*values) const {
-    Bytes packed(layout_.size(groups_) * static_cast<std::int64_t>(sizeof(std::uint16_t)));
-    for (int p = 0; p < layout_.parts; ++p)
-      for (std::int64_t n = 0; n < layout_.out; ++n) {
-        const auto place = layout_.place_of(n, p, groups_);
-        const std::vector<float>& source = parts[static_cast<std::size_t>(p)].*values;
-        for (std::int64_t g = 0; g < groups_; ++g)
-          packed.as<std::uint16_t>()[place.start + g * place.step] =
-              to_fp16(source[static_cast<std::size_t>(n * groups_ + g)]);
-      }
-    return packed;
-  }
-
   float code_at(const PanelLayout::Place& place, std::int64_t k) const {
     if (format_.type == WeightType::bf16) return from_bf16(codes_.as<std::uint16_t>()[place.start + k * place.step]);
     if (format_.type == WeightType::fp16) return from_fp16(codes_.as<std::uint16_t>()[place.start + k * place.step]);
@@ -147,14 +87,15 @@ class StoredLinear final : public Linear {
 
   // What minima are multiplied with: [rows, groups], each in the order of k.
   const float* group_sums(const float* x, std::int64_t rows) const {
-    if (minima_.size() == 0) return nullptr;
+    if (!scales_.minima(0)) return nullptr;
+    const std::int64_t groups = scales_.groups();
     static thread_local std::vector<float> sums;
     const KernelBranch& kernels = kernel_branch();
-    sums.resize(static_cast<std::size_t>(rows * groups_));
+    sums.resize(static_cast<std::size_t>(rows * groups));
     for (std::int64_t r = 0; r < rows; ++r)
-      for (std::int64_t g = 0; g < groups_; ++g) {
+      for (std::int64_t g = 0; g < groups; ++g) {
         const std::int64_t begin = g * format_.group, end = std::min(layout_.in, begin + format_.group);
-        sums[static_cast<std::size_t>(r * groups_ + g)] =
+        sums[static_cast<std::size_t>(r * groups + g)] =
             static_cast<float>(kernels.sum(x + r * layout_.in + begin, end - begin));
       }
     return sums.data();
@@ -164,15 +105,14 @@ class StoredLinear final : public Linear {
     const PackedProduct product = product_of(format_.type);
     const float* sums = group_sums(x, rows);
     const std::int64_t code_bytes = halves() ? 2 : 1;
-    run_panels(layout_, {.scale = column_scales_.data(), .bias = bias_.data(), .activation = activation_, .add = add},
-               y, rows, [&](std::int64_t panel, std::int64_t first, int count, float* tile) {
-                 const std::int64_t scale = panel * kPanelWidth * groups_;
+    run_panels(layout_, {.scale = scales_.columns(), .bias = bias_.data(), .activation = activation_, .add = add}, y,
+               rows, [&](std::int64_t panel, std::int64_t first, int count, float* tile) {
                  const PackedPanel packed{
                      .codes = codes_.as<std::uint8_t>() + panel * kPanelWidth * code_rows() * code_bytes,
-                     .scales = groups_ > 0 ? scales_.as<std::uint16_t>() + scale : nullptr,
-                     .minima = sums ? minima_.as<std::uint16_t>() + scale : nullptr,
-                     .group = groups_ > 0 ? format_.group : 0,
-                     .sums = sums ? sums + first * groups_ : nullptr};
+                     .scales = scales_.scales(panel),
+                     .minima = scales_.minima(panel),
+                     .group = format_.group,
+                     .sums = sums ? sums + first * scales_.groups() : nullptr};
                  product(x + first * layout_.in, layout_.in, count, packed, layout_.in, layout_.width_of(panel), tile,
                          kPanelWidth);
                });
@@ -180,11 +120,17 @@ class StoredLinear final : public Linear {
 
   PanelLayout layout_;
   WeightFormat format_;
-  std::int64_t groups_;  // with scales of their own
   Activation activation_;
-  Bytes codes_, scales_, minima_;
-  AlignedFloats column_scales_, bias_;
+  PackedScales scales_;
+  AlignedFloats bias_;
+  Bytes codes_;
 };
+
+std::unique_ptr<Linear> make_stored(const std::vector<StoredMatrix>& parts,
+                                    const std::vector<std::vector<float>>& biases, Activation activation) {
+  if (parts.front().format.integer) return make_integer_linear(parts, biases, activation);
+  return std::make_unique<StoredLinear>(parts, biases, activation);
+}
 
 }  // namespace
 
@@ -194,7 +140,7 @@ std::unique_ptr<Linear> make_linear(StoredMatrix weight, std::vector<float> bias
   std::vector<StoredMatrix> parts;
   parts.push_back(std::move(weight));
   const std::vector<std::vector<float>> biases{std::move(bias)};
-  return std::make_unique<StoredLinear>(parts, biases, activation);
+  return make_stored(parts, biases, activation);
 }
 
 std::unique_ptr<Linear> make_gated_linear(StoredMatrix gate, StoredMatrix up, std::vector<float> gate_bias,
@@ -206,7 +152,7 @@ std::unique_ptr<Linear> make_gated_linear(StoredMatrix gate, StoredMatrix up, st
   parts.push_back(std::move(gate));
   parts.push_back(std::move(up));
   const std::vector<std::vector<float>> biases{std::move(gate_bias), std::move(up_bias)};
-  return std::make_unique<StoredLinear>(parts, biases, activation);
+  return make_stored(parts, biases, activation);
 }
 
 }  // namespace dynexec

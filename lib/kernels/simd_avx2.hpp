@@ -62,6 +62,49 @@ inline Vec low(Nibbles a) {
 inline Vec high(Nibbles a) {
   return {_mm256_cvtepi32_ps(_mm256_srli_epi32(a.v, 4))};
 }
+// Integer lanes, and the whole numbers that products of bytes are made of.
+struct IntVec {
+  __m256i v;
+};
+inline IntVec zero_integers() {
+  return {_mm256_setzero_si256()};
+}
+inline Vec to_floats(IntVec a) {
+  return {_mm256_cvtepi32_ps(a.v)};
+}
+// Four bytes a lane.
+inline IntVec load_bytes(const std::uint8_t* p) {
+  return {_mm256_loadu_si256(reinterpret_cast<const __m256i*>(p))};
+}
+inline IntVec low_nibbles(IntVec a) {
+  return {_mm256_and_si256(a.v, _mm256_set1_epi8(15))};
+}
+inline IntVec high_nibbles(IntVec a) {
+  return {_mm256_and_si256(_mm256_srli_epi16(a.v, 4), _mm256_set1_epi8(15))};
+}
+inline IntVec broadcast_bytes(const std::int8_t* p) {
+  std::int32_t four;
+  __builtin_memcpy(&four, p, sizeof four);
+  return {_mm256_set1_epi32(four)};
+}
+// acc + the sum of four products a lane. weights 0 to 255, less 128 where they stand for int8. Pairs of products are
+// added with saturation at 32767: 127 * 127 * 2 is below it, 255 * 127 * 2 is not. So the signs of x go to the weights.
+inline constexpr int kWeightOffset = 0;
+inline IntVec dot_int8(IntVec acc, IntVec weights, IntVec x) {
+  const __m256i is = _mm256_xor_si256(weights.v, _mm256_set1_epi8(-128));
+  const __m256i pairs = _mm256_maddubs_epi16(_mm256_abs_epi8(x.v), _mm256_sign_epi8(is, x.v));
+  return {_mm256_add_epi32(acc.v, _mm256_madd_epi16(pairs, _mm256_set1_epi16(1)))};
+}
+inline IntVec dot_int4(IntVec acc, IntVec weights, IntVec x) {
+  const __m256i pairs = _mm256_maddubs_epi16(weights.v, x.v);
+  return {_mm256_add_epi32(acc.v, _mm256_madd_epi16(pairs, _mm256_set1_epi16(1)))};
+}
+// Whole numbers from -127 to 127.
+inline void store_int8(std::int8_t* p, Vec a) {
+  const __m256i whole = _mm256_cvtps_epi32(a.v);
+  const __m128i words = _mm_packs_epi32(_mm256_castsi256_si128(whole), _mm256_extracti128_si256(whole, 1));
+  _mm_storel_epi64(reinterpret_cast<__m128i*>(p), _mm_packs_epi16(words, words));
+}
 inline Vec broadcast(float a) {
   return {_mm256_set1_ps(a)};
 }

@@ -64,6 +64,59 @@ inline Vec low(Nibbles a) {
 inline Vec high(Nibbles a) {
   return {nibble_values(_mm512_srli_epi32(a.v, 4))};
 }
+// Integer lanes, and the whole numbers that products of bytes are made of.
+struct IntVec {
+  __m512i v;
+};
+inline IntVec zero_integers() {
+  return {_mm512_setzero_si512()};
+}
+inline Vec to_floats(IntVec a) {
+  return {_mm512_cvtepi32_ps(a.v)};
+}
+// Four bytes a lane.
+inline IntVec load_bytes(const std::uint8_t* p) {
+  return {_mm512_loadu_si512(p)};
+}
+inline IntVec low_nibbles(IntVec a) {
+  return {_mm512_and_si512(a.v, _mm512_set1_epi8(15))};
+}
+inline IntVec high_nibbles(IntVec a) {
+  return {_mm512_and_si512(_mm512_srli_epi16(a.v, 4), _mm512_set1_epi8(15))};
+}
+inline IntVec broadcast_bytes(const std::int8_t* p) {
+  std::int32_t four;
+  __builtin_memcpy(&four, p, sizeof four);
+  return {_mm512_set1_epi32(four)};
+}
+// acc + the sum of four products a lane. weights 0 to 255, less kWeightOffset where they stand for int8.
+#if defined(__AVX512VNNI__)
+inline constexpr int kWeightOffset = 128;
+inline IntVec dot_int8(IntVec acc, IntVec weights, IntVec x) {
+  return {_mm512_dpbusd_epi32(acc.v, weights.v, x.v)};
+}
+inline IntVec dot_int4(IntVec acc, IntVec weights, IntVec x) {
+  return {_mm512_dpbusd_epi32(acc.v, weights.v, x.v)};
+}
+#else
+inline constexpr int kWeightOffset = 0;
+// Pairs of products are added with saturation at 32767: 127 * 127 * 2 is below it, 255 * 127 * 2 is not. So the signs
+// of x go to the weights.
+inline IntVec dot_int8(IntVec acc, IntVec weights, IntVec x) {
+  const __m512i is = _mm512_xor_si512(weights.v, _mm512_set1_epi8(-128));
+  const __m512i turned = _mm512_mask_sub_epi8(is, _mm512_movepi8_mask(x.v), _mm512_setzero_si512(), is);
+  const __m512i pairs = _mm512_maddubs_epi16(_mm512_abs_epi8(x.v), turned);
+  return {_mm512_add_epi32(acc.v, _mm512_madd_epi16(pairs, _mm512_set1_epi16(1)))};
+}
+inline IntVec dot_int4(IntVec acc, IntVec weights, IntVec x) {
+  const __m512i pairs = _mm512_maddubs_epi16(weights.v, x.v);
+  return {_mm512_add_epi32(acc.v, _mm512_madd_epi16(pairs, _mm512_set1_epi16(1)))};
+}
+#endif
+// Whole numbers from -127 to 127.
+inline void store_int8(std::int8_t* p, Vec a) {
+  _mm_storeu_si128(reinterpret_cast<__m128i*>(p), _mm512_cvtepi32_epi8(_mm512_cvtps_epi32(a.v)));
+}
 inline Vec broadcast(float a) {
   return {_mm512_set1_ps(a)};
 }

@@ -75,6 +75,49 @@ inline Vec low(Nibbles a) {
 inline Vec high(Nibbles a) {
   return {__builtin_convertvector(a.v >> 4, Float4)};
 }
+// Integer lanes, and the whole numbers that products of bytes are made of.
+struct IntVec {
+  Int4 v;
+};
+inline IntVec zero_integers() {
+  return {Int4{0, 0, 0, 0}};
+}
+inline Vec to_floats(IntVec a) {
+  return {__builtin_convertvector(a.v, Float4)};
+}
+// Four bytes a lane.
+struct ByteVec {
+  std::uint8_t v[16];
+};
+inline ByteVec load_bytes(const std::uint8_t* p) {
+  ByteVec a;
+  __builtin_memcpy(a.v, p, sizeof a.v);
+  return a;
+}
+inline ByteVec low_nibbles(ByteVec a) {
+  for (std::uint8_t& byte : a.v) byte = static_cast<std::uint8_t>(byte & 15u);
+  return a;
+}
+inline ByteVec high_nibbles(ByteVec a) {
+  for (std::uint8_t& byte : a.v) byte = static_cast<std::uint8_t>(byte >> 4u);
+  return a;
+}
+inline const std::int8_t* broadcast_bytes(const std::int8_t* p) {
+  return p;
+}
+// acc + the sum of four products a lane. weights 0 to 255, less 128 where they stand for int8.
+inline constexpr int kWeightOffset = 128;
+inline IntVec dot_int4(IntVec acc, const ByteVec& weights, const std::int8_t* x) {
+  for (int i = 0; i < 16; ++i) acc.v[i / 4] += static_cast<std::int32_t>(weights.v[i]) * x[i % 4];
+  return acc;
+}
+inline IntVec dot_int8(IntVec acc, const ByteVec& weights, const std::int8_t* x) {
+  return dot_int4(acc, weights, x);
+}
+// Whole numbers from -127 to 127.
+inline void store_int8(std::int8_t* p, Vec a) {
+  for (int i = 0; i < Vec::kLanes; ++i) p[i] = static_cast<std::int8_t>(a.v[i]);
+}
 inline Vec broadcast(float a) {
   return {Float4{a, a, a, a}};
 }

@@ -121,4 +121,11 @@ StoredMatrix round_to_nearest(std::span<const float> weights, std::int64_t out, 
   return matrix;
 }
 
+StoredMatrix round_to_nearest(std::vector<float>&& weights, std::int64_t out, std::int64_t in,
+                              const WeightFormat& format) {
+  if (format.type != WeightType::fp32) return round_to_nearest(std::span<const float>(weights), out, in, format);
+  require_size(weights.size(), out, in);
+  return {.format = format, .out = out, .in = in, .floats = std::move(weights)};
+}
+
 }  // namespace dynexec

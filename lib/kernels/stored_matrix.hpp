@@ -31,6 +31,9 @@ struct StoredMatrix {
 // Error(model) for weights whose scales fp16 cannot hold.
 StoredMatrix round_to_nearest(std::span<const float> weights, std::int64_t out, std::int64_t in,
                               const WeightFormat& format);
+// Takes fp32 as it is, without a copy.
+StoredMatrix round_to_nearest(std::vector<float>&& weights, std::int64_t out, std::int64_t in,
+                              const WeightFormat& format);
 
 // The scale and minimum that round_to_nearest gives a group.
 struct GroupScale {

@@ -21,7 +21,12 @@ constexpr std::array kKnown{Known{"fp32", {}},
                             Known{"int8-g32", {WeightType::int8, 32}},
                             Known{"int4-g32", {WeightType::int4, 32}},
                             Known{"int4-g64", {WeightType::int4, 64}},
-                            Known{"int4-g128", {WeightType::int4, 128}}};
+                            Known{"int4-g128", {WeightType::int4, 128}},
+                            Known{"int8-a8", {WeightType::int8, 0, true}},
+                            Known{"int8-g32-a8", {WeightType::int8, 32, true}},
+                            Known{"int4-g32-a8", {WeightType::int4, 32, true}},
+                            Known{"int4-g64-a8", {WeightType::int4, 64, true}},
+                            Known{"int4-g128-a8", {WeightType::int4, 128, true}}};
 
 }  // namespace
 

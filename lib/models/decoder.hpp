@@ -6,10 +6,12 @@
 #include <filesystem>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <vector>
 
+#include "kernels/stored_matrix.hpp"
 #include "models/decoder_config.hpp"
 #include "weights/model_folder.hpp"
 
@@ -24,21 +26,47 @@ struct PassCost {
 // Most tokens that go through a layer together; longer inputs are cut into chunks.
 inline constexpr std::int64_t kPassRows = 192;
 
+// How a decoder's matrices are stored. Embeddings that the head does not share, norms and biases stay fp32; with a tied
+// head the embedding is read from the head's weights.
+struct DecoderFormats {
+  WeightFormat layers, head;
+  std::string name() const;  // "int8", "int8, head bf16"
+  bool operator==(const DecoderFormats&) const = default;
+};
+
 // Gives the values of the tensor `name` with exactly `shape`, row-major, or throws.
 using WeightSource = std::function<std::vector<float>(const std::string& name, const std::vector<std::int64_t>& shape)>;
 
+// Gives a matrix [out, in] that is quantised already; nullopt: it is not, and its values are asked for.
+using StoredSource =
+    std::function<std::optional<StoredMatrix>(const std::string& name, std::int64_t out, std::int64_t in)>;
+
+// Sees the inputs [rows, in] of a layer's matrix (q_proj's: also those of k_proj and v_proj; gate_proj's: also those of
+// up_proj) whenever it is used.
+using InputObserver = std::function<void(const std::string& name, const float* x, std::int64_t rows, std::int64_t in)>;
+
+struct DecoderBuild {
+  DecoderFormats formats;
+  StoredSource stored;     // may be empty
+  InputObserver observer;  // may be empty
+};
+
 class Decoder {
  public:
-  // Loads, checks every shape and packs the weights (fused QKV and gate/up). Throws Error(model).
-  static std::shared_ptr<const Decoder> load(const ModelFolder& folder);
-  static std::shared_ptr<const Decoder> load(const std::filesystem::path& folder);
+  // Loads, checks every shape and packs the weights (fused QKV and gate/up), rounded to the nearest where the format
+  // is not theirs. Folders of quantised weights (see models/stored_weights.hpp) are taken as they are: formats.layers
+  // is fp32 then, or theirs with or without integer products. Throws Error(model), Error(config) for other formats.
+  static std::shared_ptr<const Decoder> load(const ModelFolder& folder, const DecoderFormats& formats = {});
+  static std::shared_ptr<const Decoder> load(const std::filesystem::path& folder, const DecoderFormats& formats = {});
   // From weights in memory, under the names of the Hugging Face layout.
-  static std::shared_ptr<const Decoder> build(DecoderConfig config, const WeightSource& source);
+  static std::shared_ptr<const Decoder> build(DecoderConfig config, const WeightSource& source,
+                                              const DecoderBuild& build = {});
   ~Decoder();
   Decoder(const Decoder&) = delete;
   Decoder& operator=(const Decoder&) = delete;
 
   const DecoderConfig& config() const;
+  const DecoderFormats& formats() const;
   double parameters() const;
   double weight_bytes() const;  // bytes that decoding one token reads (embedding row aside)
   double memory_bytes() const;  // of all packed weights, embeddings included

@@ -1,4 +1,5 @@
 #include "models/decoder_config.hpp"
+#include "models/stored_weights.hpp"
 
 #include <fmt/format.h>
 
@@ -8,6 +9,7 @@
 
 #include "base/error.hpp"
 #include "models/json_fields.hpp"
+#include "models/stored_weights.hpp"
 
 namespace dynexec {
 namespace {
@@ -29,8 +31,10 @@ void refuse_unsupported(const JsonFields& fields) {
         "decoders of type '" + family + "' are not supported" + (near.empty() ? "" : "; did you mean " + near),
         "supported are llama (SmolLM and TinyLlama too), mistral, qwen2, qwen3, smollm3 and gpt2");
   }
-  if (fields.has("quantization_config")) {
-    fields.refuse("quantization_config", "quantized checkpoints are not supported",
+  // Those of dynexec compress quantize are read: see models/stored_weights.hpp.
+  if (fields.has("quantization_config") &&
+      fields.child("quantization_config").text("quant_method", "") != kQuantisedByUs) {
+    fields.refuse("quantization_config", "checkpoints quantised by others are not supported",
                   "use the checkpoint in fp32, fp16 or bf16 that it was made from");
   }
   for (const char* key : {"num_local_experts", "num_experts", "n_routed_experts"}) {

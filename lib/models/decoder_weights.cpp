@@ -4,6 +4,8 @@
 #include <set>
 
 #include "base/error.hpp"
+#include "models/observed_linear.hpp"
+#include "models/stored_weights.hpp"
 #include "weights/safetensors.hpp"
 
 namespace dynexec {
@@ -14,7 +16,8 @@ using Shape = std::vector<std::int64_t>;
 // Reads the tensors of one family by name and counts the parameters.
 class Loader {
  public:
-  Loader(const DecoderConfig& config, const WeightSource& source) : config_(config), source_(source) {}
+  Loader(const DecoderConfig& config, const WeightSource& source, const DecoderBuild& build)
+      : config_(config), source_(source), build_(build) {}
 
   double parameters() const { return parameters_; }
 
@@ -42,6 +45,27 @@ class Loader {
     if (config_.layer_norm) norm.bias = aligned(vector(name + ".bias", size));
     return norm;
   }
+  // Of a layer, in its format. `values` gives [out, in].
+  template <class Values>
+  StoredMatrix stored(const std::string& name, std::int64_t out, std::int64_t in, const Values& values) {
+    const WeightFormat& format = build_.formats.layers;
+    if (build_.stored) {
+      if (std::optional<StoredMatrix> matrix = build_.stored(name, out, in)) {
+        matrix->format.integer = format.integer;
+        parameters_ += static_cast<double>(out) * static_cast<double>(in);
+        return *std::move(matrix);
+      }
+    }
+    return round_to_nearest(values(), out, in, format);
+  }
+  StoredMatrix stored(const std::string& name, std::int64_t out, std::int64_t in) {
+    return stored(name, out, in, [&] { return matrix(name, out, in); });
+  }
+  // Of the layers, called as its first matrix.
+  std::unique_ptr<Linear> layer(const std::string& name, std::unique_ptr<Linear> linear) const {
+    if (!build_.observer) return linear;
+    return std::make_unique<ObservedLinear>(name, std::move(linear), build_.observer);
+  }
   static AlignedFloats aligned(const std::vector<float>& values) {
     AlignedFloats result(static_cast<std::int64_t>(values.size()));
     std::copy(values.begin(), values.end(), result.data());
@@ -57,6 +81,7 @@ class Loader {
 
   const DecoderConfig& config_;
   const WeightSource& source_;
+  const DecoderBuild& build_;
   double parameters_ = 0;
 };
 
@@ -73,24 +98,25 @@ LayerWeights load_llama_layer(const DecoderConfig& c, Loader& loader, const std:
     weights.query_norm = loader.norm(attention + "q_norm", c.head_dim);
     weights.key_norm = loader.norm(attention + "k_norm", c.head_dim);
   }
-  std::vector<float> qkv = loader.matrix(attention + "q_proj.weight", c.query_size(), c.hidden);
-  append(qkv, loader.matrix(attention + "k_proj.weight", c.kv_size(), c.hidden));
-  append(qkv, loader.matrix(attention + "v_proj.weight", c.kv_size(), c.hidden));
+  StoredMatrix qkv = loader.stored(attention + "q_proj.weight", c.query_size(), c.hidden);
+  qkv.append(loader.stored(attention + "k_proj.weight", c.kv_size(), c.hidden));
+  qkv.append(loader.stored(attention + "v_proj.weight", c.kv_size(), c.hidden));
   std::vector<float> bias = loader.vector_if(c.qkv_bias, attention + "q_proj.bias", c.query_size());
   append(bias, loader.vector_if(c.qkv_bias, attention + "k_proj.bias", c.kv_size()));
   append(bias, loader.vector_if(c.qkv_bias, attention + "v_proj.bias", c.kv_size()));
-  weights.qkv = make_linear_fp32(std::move(qkv), std::move(bias), c.hidden, c.query_size() + 2 * c.kv_size());
-  weights.out =
-      make_linear_fp32(loader.matrix(attention + "o_proj.weight", c.hidden, c.query_size()),
-                       loader.vector_if(c.out_bias, attention + "o_proj.bias", c.hidden), c.query_size(), c.hidden);
-  weights.mlp_in = make_gated_linear_fp32(loader.matrix(mlp + "gate_proj.weight", c.intermediate, c.hidden),
-                                          loader.matrix(mlp + "up_proj.weight", c.intermediate, c.hidden),
-                                          loader.vector_if(c.mlp_bias, mlp + "gate_proj.bias", c.intermediate),
-                                          loader.vector_if(c.mlp_bias, mlp + "up_proj.bias", c.intermediate), c.hidden,
-                                          c.intermediate, c.activation);
-  weights.mlp_out =
-      make_linear_fp32(loader.matrix(mlp + "down_proj.weight", c.hidden, c.intermediate),
-                       loader.vector_if(c.mlp_bias, mlp + "down_proj.bias", c.hidden), c.intermediate, c.hidden);
+  weights.qkv = loader.layer(attention + "q_proj.weight", make_linear(std::move(qkv), std::move(bias)));
+  weights.out = loader.layer(attention + "o_proj.weight",
+                             make_linear(loader.stored(attention + "o_proj.weight", c.hidden, c.query_size()),
+                                         loader.vector_if(c.out_bias, attention + "o_proj.bias", c.hidden)));
+  weights.mlp_in =
+      loader.layer(mlp + "gate_proj.weight",
+                   make_gated_linear(loader.stored(mlp + "gate_proj.weight", c.intermediate, c.hidden),
+                                     loader.stored(mlp + "up_proj.weight", c.intermediate, c.hidden),
+                                     loader.vector_if(c.mlp_bias, mlp + "gate_proj.bias", c.intermediate),
+                                     loader.vector_if(c.mlp_bias, mlp + "up_proj.bias", c.intermediate), c.activation));
+  weights.mlp_out = loader.layer(mlp + "down_proj.weight",
+                                 make_linear(loader.stored(mlp + "down_proj.weight", c.hidden, c.intermediate),
+                                             loader.vector_if(c.mlp_bias, mlp + "down_proj.bias", c.hidden)));
   return weights;
 }
 
@@ -99,8 +125,10 @@ LayerWeights load_gpt2_layer(const DecoderConfig& c, Loader& loader, const std::
   weights.attention_norm = loader.norm(layer + ".ln_1", c.hidden);
   weights.mlp_norm = loader.norm(layer + ".ln_2", c.hidden);
   const auto conv = [&](const std::string& name, std::int64_t in, std::int64_t out, Activation activation) {
-    std::vector<float> weight = loader.transposed(layer + name + ".weight", out, in);
-    return make_linear_fp32(std::move(weight), loader.vector(layer + name + ".bias", out), in, out, activation);
+    const std::string weight = layer + name + ".weight";
+    return loader.layer(weight,
+                        make_linear(loader.stored(weight, out, in, [&] { return loader.transposed(weight, out, in); }),
+                                    loader.vector(layer + name + ".bias", out), activation));
   };
   weights.qkv = conv(".attn.c_attn", c.hidden, 3 * c.hidden, Activation::none);
   weights.out = conv(".attn.c_proj", c.hidden, c.hidden, Activation::none);
@@ -137,6 +165,18 @@ void refuse_unknown_layer_tensors(const ModelFolder& folder, const std::string& 
   }
 }
 
+// A folder of quantised weights keeps its format; whether products are made in whole numbers is free.
+DecoderFormats as_folder(const WeightFormat& format, DecoderFormats wanted, const ModelFolder& folder) {
+  const WeightFormat& layers = wanted.layers;
+  if (layers != WeightFormat{} && (layers.type != format.type || layers.group != format.group))
+    throw Error(ErrorKind::config, "the folder's weights are " + format.name() + ", not " + layers.name(),
+                folder.path().string(), "leave the format out, or name the folder that it was made from");
+  const bool integer = layers.integer;
+  wanted.layers = format;
+  wanted.layers.integer = integer;
+  return wanted;
+}
+
 }  // namespace
 
 double LayerWeights::weight_bytes() const {
@@ -170,21 +210,30 @@ double Decoder::Weights::norm_bytes() const {
   return bytes_of(final_norm.weight) + bytes_of(final_norm.bias);
 }
 
-std::shared_ptr<const Decoder> Decoder::build(DecoderConfig config, const WeightSource& source) {
+std::string DecoderFormats::name() const {
+  return head == layers ? layers.name() : layers.name() + ", head " + head.name();
+}
+
+std::shared_ptr<const Decoder> Decoder::build(DecoderConfig config, const WeightSource& source,
+                                              const DecoderBuild& build) {
   std::shared_ptr<Decoder> decoder(new Decoder());
   Weights& w = *decoder->weights_;
   w.config = std::move(config);
+  w.formats = build.formats;
   const DecoderConfig& c = w.config;
-  Loader loader(c, source);
+  Loader loader(c, source, build);
+  const auto head = [&](std::vector<float> weight) {
+    return make_linear(round_to_nearest(std::move(weight), c.vocab, c.hidden, build.formats.head), {});
+  };
   const bool gpt2 = c.family == "gpt2";
   std::vector<float> embedding =
       loader.matrix(gpt2 ? "transformer.wte.weight" : "model.embed_tokens.weight", c.vocab, c.hidden);
   if (c.tied_head) {
-    w.head = make_linear_fp32(std::move(embedding), {}, c.hidden, c.vocab);
+    w.head = head(std::move(embedding));
   } else {
     w.embedding = Loader::aligned(embedding);
     embedding = {};
-    w.head = make_linear_fp32(loader.matrix("lm_head.weight", c.vocab, c.hidden), {}, c.hidden, c.vocab);
+    w.head = head(loader.matrix("lm_head.weight", c.vocab, c.hidden));
   }
   if (c.learned_positions) {
     w.positions = Loader::aligned(loader.matrix("transformer.wpe.weight", c.max_positions, c.hidden));
@@ -199,7 +248,7 @@ std::shared_ptr<const Decoder> Decoder::build(DecoderConfig config, const Weight
   return decoder;
 }
 
-std::shared_ptr<const Decoder> Decoder::load(const ModelFolder& folder) {
+std::shared_ptr<const Decoder> Decoder::load(const ModelFolder& folder, const DecoderFormats& formats) {
   DecoderConfig config = parse_decoder_config(folder);
   const std::string marker = config.family == "gpt2" ? "h." : "layers.";
   std::set<std::string> used;
@@ -210,13 +259,24 @@ std::shared_ptr<const Decoder> Decoder::load(const ModelFolder& folder) {
     copy_as_f32(view, values);
     return values;
   };
-  std::shared_ptr<const Decoder> decoder = build(std::move(config), source);
+  const std::optional<WeightFormat> format = folder_format(folder);
+  StoredSource stored;
+  if (format)
+    stored = [&](const std::string& name, std::int64_t out, std::int64_t in) {
+      std::optional<StoredMatrix> matrix = read_stored(folder, *format, name, out, in);
+      if (matrix)
+        for (const char* part : {"", ".scales", ".minima"}) used.insert(layer_part(name + part, marker));
+      return matrix;
+    };
+  std::shared_ptr<const Decoder> decoder =
+      build(std::move(config), source,
+            {.formats = format ? as_folder(*format, formats, folder) : formats, .stored = stored, .observer = {}});
   refuse_unknown_layer_tensors(folder, marker, used);
   return decoder;
 }
 
-std::shared_ptr<const Decoder> Decoder::load(const std::filesystem::path& folder) {
-  return load(ModelFolder::open(folder));
+std::shared_ptr<const Decoder> Decoder::load(const std::filesystem::path& folder, const DecoderFormats& formats) {
+  return load(ModelFolder::open(folder), formats);
 }
 
 Decoder::Decoder() : weights_(std::make_unique<Weights>()) {}
@@ -224,6 +284,9 @@ Decoder::~Decoder() = default;
 
 const DecoderConfig& Decoder::config() const {
   return weights_->config;
+}
+const DecoderFormats& Decoder::formats() const {
+  return weights_->formats;
 }
 double Decoder::parameters() const {
   return weights_->parameters;

@@ -30,6 +30,7 @@ struct LayerWeights {
 
 struct Decoder::Weights {
   DecoderConfig config;
+  DecoderFormats formats;
   AlignedFloats embedding;  // [vocab, hidden]; empty when the head is tied and gives the rows
   AlignedFloats positions;  // [max_positions, hidden], learned
   std::vector<LayerWeights> layers;

@@ -107,4 +107,8 @@ BENCHMARK_CAPTURE(stored, int8, std::string("int8"))->Apply(shapes);
 BENCHMARK_CAPTURE(stored, int8_g32, std::string("int8-g32"))->Apply(shapes);
 BENCHMARK_CAPTURE(stored, int4_g32, std::string("int4-g32"))->Apply(shapes);
 BENCHMARK_CAPTURE(stored, int4_g64, std::string("int4-g64"))->Apply(shapes);
+BENCHMARK_CAPTURE(stored, int8_a8, std::string("int8-a8"))->Apply(shapes);
+BENCHMARK_CAPTURE(stored, int8_g32_a8, std::string("int8-g32-a8"))->Apply(shapes);
+BENCHMARK_CAPTURE(stored, int4_g32_a8, std::string("int4-g32-a8"))->Apply(shapes);
+BENCHMARK_CAPTURE(stored, int4_g64_a8, std::string("int4-g64-a8"))->Apply(shapes);
 BENCHMARK(libtorch)->Apply(shapes);

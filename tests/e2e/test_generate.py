@@ -50,6 +50,44 @@ def test_seeds_decide_sampling(folder):
     check(len({tuple(tokens(seed)) for seed in range(1, 5)}) > 1, "four seeds gave the same tokens")
 
 
+def test_speculation_stays_exact_in_every_weight_format(folder):
+    models = make(folder)
+    arguments = ("--prompt", "fox and fox and fox", "--max-tokens", 40)
+    plain = generate(models / "target", *arguments)
+    for weights in ("bf16", "int8", "int8-g32-a8", "int4-g32", "int4-g64-a8"):
+        formats = ("--weights", weights, "--head-weights", weights)
+        alone = generate(models / "target", *arguments, *formats)
+        drafted = generate(models / "target", *arguments, *formats, "--path", "speculative", "--draft", models / "draft",
+                           "--draft-weights", weights)
+        check(drafted["token_ids"] == alone["token_ids"], f"{weights}: other tokens than plain decoding")
+        check(drafted["drafted_tokens"] > 0, f"{weights}: nothing was drafted")
+        check(alone["weights"] == weights, f'{alone["weights"]} instead of {weights}')
+        check(alone["weight_bytes"] * len(plain["token_ids"]) < 0.6 * plain["weight_bytes"] * len(alone["token_ids"]),
+              f"{weights}: too many bytes of weights")
+    dynexec("generate", models / "target", *arguments, "--weights", "int5").one_error().says("int5")
+    dynexec("generate", models / "target", *arguments, "--draft-weights", "int8").exits(2).one_error().says("speculative")
+
+
+def test_a_quantised_folder_answers_as_the_format_does(folder):
+    models = make(folder)
+    arguments = ("--prompt", "fox and fox and fox", "--max-tokens", 30)
+    for method in ("nearest", "gptq"):
+        small = folder / f"small-{method}"
+        report = json.loads(dynexec("compress", "quantize", models / "target", "-o", small, "--weights", "int4-g32",
+                                    "--method", method, "--samples", 8, "--length", 32, "--format", "json").ok().out)
+        check(report["bytes_after"] < 0.5 * report["bytes_before"], "the folder is not smaller")
+        check(len(report["matrices"]) % 7 == 0, "seven matrices a layer")
+        mine = generate(small, *arguments)
+        check(mine["weights"] == "int4-g32, head fp32", mine["weights"])
+        if method == "nearest":
+            rounded = generate(models / "target", *arguments, "--weights", "int4-g32")
+            check(mine["token_ids"] == rounded["token_ids"], "other tokens than rounding while loading gives")
+    dynexec("compress", "quantize", models / "target", "-o", models / "target").one_error().says("overwritten")
+    dynexec("compress", "quantize", folder / "small-nearest", "-o", folder / "x").one_error().says("already")
+    dynexec("compress", "quantize", models / "target", "-o", folder / "x", "--weights", "int5").one_error().says("int5")
+    dynexec("compress").exits(2).one_error()
+
+
 def test_refusals(folder):
     models = make(folder)
     dynexec("generate", models / "target").exits(2).one_error().says("prompt")

@@ -20,11 +20,11 @@ namespace {
 enum class Kind { model, self, lookup };
 
 struct Pair {
-  explicit Pair(const TinyModel& target_shape, const TinyModel& draft_shape)
+  explicit Pair(const TinyModel& target_shape, const TinyModel& draft_shape, const DecoderFormats& formats = {})
       : target_folder(target_shape),
         draft_folder(draft_shape),
-        target(std::make_shared<DecoderSession>(Decoder::load(target_folder.path()), target_shape.positions)),
-        draft(std::make_shared<DecoderSession>(Decoder::load(draft_folder.path()), draft_shape.positions)) {}
+        target(std::make_shared<DecoderSession>(Decoder::load(target_folder.path(), formats), target_shape.positions)),
+        draft(std::make_shared<DecoderSession>(Decoder::load(draft_folder.path(), formats), draft_shape.positions)) {}
 
   std::unique_ptr<Drafter> drafter(Kind kind) const {
     if (kind == Kind::model) return make_model_drafter(draft, target->decoder().config().vocab);
@@ -61,13 +61,18 @@ double chi_square_limit(double freedom) {
 
 }  // namespace
 
-TEST_CASE("greedy speculative output equals autoregressive output for every drafter and policy") {
+TEST_CASE("greedy speculative output equals autoregressive output for every drafter, policy and weight format") {
   const CostTable costs = flat_costs();
   const AcceptanceCurve curve = AcceptanceCurve::fit({{0.1, true}, {0.9, true}, {0.5, false}});
-  for (const std::int32_t end : {-1, 3}) {
+  std::vector<std::pair<std::int32_t, std::string>> cases;
+  for (const std::string& format : weight_format_names())
+    for (const std::int32_t end : {-1, 3}) cases.emplace_back(end, format);
+  for (const auto& [end, format] : cases) {
     TinyModel shape{.vocab = 11, .layers = 3, .seed = 2};
     if (end >= 0) shape.end_tokens = {end};
-    const Pair pair(shape, {.vocab = 11, .layers = 1, .seed = 2});
+    const WeightFormat weights = weight_format(format);
+    const Pair pair(shape, {.vocab = 11, .layers = 1, .seed = 2}, {.layers = weights, .head = weights});
+    INFO("weights ", weights.name());
     for (const double penalty : {1.0, 1.3}) {
       const GenerationOptions options{.sampling = {.repetition_penalty = penalty}, .max_new_tokens = 30};
       DecodeLoop baseline(pair.target, nullptr, nullptr, options);

@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <cmath>
 #include <cstring>
 #include <functional>
@@ -24,6 +25,20 @@ std::vector<float> rows_of(const StoredMatrix& matrix) {
   return values;
 }
 
+// The row that integer products see.
+std::vector<float> seen(const float* x, std::int64_t in, const WeightFormat& format) {
+  std::vector<float> values(x, x + in);
+  if (!format.integer) return values;
+  const std::size_t size = static_cast<std::size_t>(format.group > 0 ? format.group : kActivationGroup);
+  for (std::size_t begin = 0; begin < values.size(); begin += size) {
+    const std::size_t end = std::min(values.size(), begin + size);
+    float largest = 0;
+    for (std::size_t k = begin; k < end; ++k) largest = std::max(largest, std::abs(values[k]));
+    for (std::size_t k = begin; k < end; ++k) values[k] = std::nearbyint(values[k] * (127 / largest)) * (largest / 127);
+  }
+  return values;
+}
+
 // The product with what the codes stand for, in double precision; and rows alone, bitwise.
 void check_product(const Linear& linear, std::int64_t rows,
                    const std::function<double(const float*, std::int64_t)>& wanted) {
@@ -35,9 +50,10 @@ void check_product(const Linear& linear, std::int64_t rows,
   int different = 0;
   for (std::int64_t r = 0; r < rows; ++r) {
     linear.forward(x.data() + r * in, alone.data(), 1);
+    const std::vector<float> row = seen(x.data() + r * in, in, weight_format(linear.format()));
     different += std::memcmp(alone.data(), y.data() + r * out, static_cast<std::size_t>(out) * sizeof(float)) != 0;
     for (std::int64_t n = 0; n < out; ++n) {
-      const double right = wanted(x.data() + r * in, n);
+      const double right = wanted(row.data(), n);
       const double error =
           std::abs(static_cast<double>(y[static_cast<std::size_t>(r * out + n)]) - right) / (1 + std::abs(right));
       if (!(error <= worst)) worst = error;
@@ -148,6 +164,29 @@ TEST_CASE("rounding to the nearest: half a step at most, and what a format holds
   const std::vector<float> large(64, 3e38f);
   CHECK_THROWS_AS(round_to_nearest(large, 1, 64, weight_format("int4-g32")), Error);
   CHECK_NOTHROW(round_to_nearest(large, 1, 64, weight_format("int8")));
+}
+
+TEST_CASE("integer products keep what is not finite, and rows of nothing") {
+  for_each_branch([] {
+    for (const std::string& name : weight_format_names()) {
+      const WeightFormat format = weight_format(name);
+      if (!format.integer) continue;
+      const std::int64_t in = 150, out = 40;
+      const auto linear = make_linear(round_to_nearest(random_values(in * out, 1), out, in, format), {});
+      std::vector<float> x(static_cast<std::size_t>(2 * in), 0), y(static_cast<std::size_t>(2 * out), NAN);
+      linear->forward(x.data(), y.data(), 2);
+      CHECK(y == std::vector<float>(y.size(), 0));
+      INFO(name);
+      for (const float bad : {NAN, INFINITY, -INFINITY})
+        for (const std::int64_t at : {0, 77, 149}) {
+          std::fill(x.begin(), x.end(), 1.0f);
+          x[static_cast<std::size_t>(at)] = bad;
+          linear->forward(x.data(), y.data(), 2);
+          CHECK(std::none_of(y.begin(), y.begin() + out, [](float v) { return std::isfinite(v); }));
+          CHECK(std::all_of(y.begin() + out, y.end(), [](float v) { return std::isfinite(v); }));
+        }
+    }
+  });
 }
 
 TEST_CASE("weight formats are told by name, and what they take") {

@@ -1,0 +1,92 @@
+// dynexec compress quantize: a model folder whose layers are int8 or int4.
+#include "compress/quantise.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <nlohmann/json.hpp>
+
+#include "base/error.hpp"
+#include "base/interrupt.hpp"
+#include "base/progress.hpp"
+#include "base/resource_path.hpp"
+#include "cli/commands.hpp"
+#include "data/text_prompts.hpp"
+#include "data/tokenizer.hpp"
+#include "kernels/thread_pool.hpp"
+#include "measure/threads.hpp"
+#include "report/table.hpp"
+
+namespace dynexec::cli {
+namespace {
+
+std::vector<std::vector<std::int32_t>> calibration_texts(const CompressArgs& args, const ModelFolder& folder) {
+  if (args.texts.empty()) return own_texts(folder, args.samples, args.length, args.seed);
+  const auto tokenizer = Tokenizer::load(folder.path());
+  std::vector<std::vector<std::int32_t>> texts;
+  PromptOptions options;
+  options.file = args.texts;
+  for (const PromptRecord& record : read_prompts(options)) {
+    if (static_cast<std::int64_t>(texts.size()) == args.samples) break;
+    std::vector<std::int32_t> ids = tokenizer->encode(record.prompt, true);
+    ids.resize(std::min(ids.size(), static_cast<std::size_t>(args.length)));
+    if (!ids.empty()) texts.push_back(std::move(ids));
+  }
+  if (texts.empty())
+    throw Error(ErrorKind::data, "the file holds no text", args.texts, "name a file of texts, one a line");
+  return texts;
+}
+
+TextTable table_of(const QuantiseReport& report) {
+  TextTable table{.columns = {{"matrix", true}, {"output error %"}, {"by the nearest %"}}, .rows = {}};
+  const auto percent = [](double share) { return share < 0 ? std::string("-") : fmt::format("{:.3g}", 100 * share); };
+  for (const QuantisedMatrix& matrix : report.matrices)
+    table.rows.push_back({{matrix.name}, {percent(matrix.error)}, {percent(matrix.nearest)}});
+  return table;
+}
+
+nlohmann::json json_of(const CompressArgs& args, const QuantiseReport& report) {
+  nlohmann::json matrices = nlohmann::json::array();
+  for (const QuantisedMatrix& matrix : report.matrices)
+    matrices.push_back({{"name", matrix.name}, {"output_error", matrix.error}, {"nearest_error", matrix.nearest}});
+  return {{"output", args.output},
+          {"weights", args.weights},
+          {"method", args.method},
+          {"bytes_before", report.bytes_before},
+          {"bytes_after", report.bytes_after},
+          {"matrices", std::move(matrices)}};
+}
+
+}  // namespace
+
+int compress(const CompressArgs& args) {
+  install_interrupt_handler();
+  set_compute_threads(available_cpus());
+  const ModelFolder folder = ModelFolder::open(resolve_path(args.model));
+  QuantiseOptions options{.format = weight_format(args.weights),
+                          .method = args.method == "gptq" ? QuantiseMethod::gptq : QuantiseMethod::nearest};
+  options.texts = calibration_texts(args, folder);
+  std::unique_ptr<Progress> bar;
+  const QuantiseReport report = quantise_folder(folder, args.output, options, [&](std::int64_t done, std::int64_t of) {
+    if (!bar)
+      bar = std::make_unique<Progress>(ProgressOptions{.label = "quantise",
+                                                       .total = static_cast<std::uint64_t>(of),
+                                                       .unit = "layers",
+                                                       .enabled = !args.quiet,
+                                                       .clock = {}});
+    bar->advance(1);
+    if (done == of) bar->finish();
+  });
+  const Format format = parse_format(args.format);
+  if (format == Format::json) {
+    print(json_of(args, report).dump(2) + "\n");
+    return 0;
+  }
+  const TextTable table = table_of(report);
+  print(format == Format::md ? render_markdown_table(table) : render_text_table(table, stdout_style()));
+  fmt::print(stderr, "{}: {:.1f} MB instead of {:.1f} MB\n", args.output, report.bytes_after / 1e6,
+             report.bytes_before / 1e6);
+  return 0;
+}
+
+}  // namespace dynexec::cli

@@ -1,0 +1,225 @@
+#include "compress/quantise.hpp"
+
+#include <ATen/Functions.h>
+#include <ATen/TensorOperators.h>
+#include <ATen/ops/from_blob.h>
+
+#include <algorithm>
+#include <map>
+#include <memory>
+#include <set>
+
+#include "base/atomic_file.hpp"
+#include "base/error.hpp"
+#include "base/interrupt.hpp"
+#include "models/decoder.hpp"
+#include "models/sampling.hpp"
+#include "models/stored_weights.hpp"
+
+namespace dynexec {
+namespace {
+
+namespace fs = std::filesystem;
+
+struct Wanted {
+  std::string name;
+  std::int64_t out = 0, in = 0;
+};
+
+// The matrix whose inputs are also this one's.
+std::string observed_name(std::string name) {
+  for (const auto& [part, first] : {std::pair{"k_proj", "q_proj"}, {"v_proj", "q_proj"}, {"up_proj", "gate_proj"}}) {
+    const std::size_t at = name.find(part);
+    if (at != std::string::npos) return name.replace(at, std::string(part).size(), first);
+  }
+  return name;
+}
+
+// A decoder's layers, quantised one after the other.
+class Quantiser {
+ public:
+  Quantiser(const ModelFolder& folder, const QuantiseOptions& options)
+      : folder_(folder), options_(options), config_(parse_decoder_config(folder)) {
+    // Which matrices there are is what loading asks for.
+    (void)Decoder::build(config_, source(),
+                         {.formats = {},
+                          .stored =
+                              [&](const std::string& name, std::int64_t out, std::int64_t in) {
+                                wanted_.push_back({name, out, in});
+                                return std::optional<StoredMatrix>();
+                              },
+                          .observer = {}});
+  }
+
+  std::int64_t layers() const { return config_.layers; }
+
+  void quantise(std::int64_t layer) {
+    moments_.clear();
+    if (!options_.texts.empty()) calibrate(layer);
+    for (const Wanted& matrix : wanted_)
+      if (in_layer(matrix.name, layer)) quantise(matrix);
+  }
+
+  const std::map<std::string, StoredMatrix>& done() const { return done_; }
+  std::vector<QuantisedMatrix> take_report() { return std::move(report_); }
+
+ private:
+  WeightSource source() const {
+    return [this](const std::string& name, const std::vector<std::int64_t>& shape) {
+      const TensorView view = folder_.require(name, shape);
+      std::vector<float> values(static_cast<std::size_t>(view.elements()));
+      copy_as_f32(view, values);
+      return values;
+    };
+  }
+
+  static bool in_layer(const std::string& name, std::int64_t layer) {
+    return name.find("." + std::to_string(layer) + ".") != std::string::npos;
+  }
+
+  void calibrate(std::int64_t layer) {
+    const auto stored = [&](const std::string& name, std::int64_t, std::int64_t) {
+      const auto found = done_.find(name);
+      return found == done_.end() ? std::nullopt : std::optional(found->second);
+    };
+    const auto observer = [&](const std::string& name, const float* x, std::int64_t rows, std::int64_t in) {
+      if (!in_layer(name, layer)) return;
+      const at::Tensor inputs = at::from_blob(const_cast<float*>(x), {rows, in}, at::kFloat).to(at::kDouble);
+      at::Tensor& sum = moments_[name];
+      if (!sum.defined()) sum = at::zeros({in, in}, at::kDouble);
+      sum.addmm_(inputs.t(), inputs);
+    };
+    const auto decoder = Decoder::build(config_, source(), {.formats = {}, .stored = stored, .observer = observer});
+    std::size_t longest = 1;
+    for (const auto& text : options_.texts) longest = std::max(longest, text.size());
+    DecoderSession session(decoder, static_cast<std::int64_t>(longest));
+    for (const auto& text : options_.texts) {
+      throw_if_interrupted();
+      session.truncate(0);
+      if (layer + 1 < config_.layers)
+        session.forward_early(text, layer + 1, 0);
+      else
+        session.forward(text, static_cast<std::int64_t>(text.size()));  // rows without logits end before the last layer
+    }
+  }
+
+  // GPT-2 keeps its matrices as [in, out].
+  std::vector<float> values_of(const Wanted& matrix) const {
+    if (config_.family != "gpt2") return source()(matrix.name, {matrix.out, matrix.in});
+    const std::vector<float> turned = source()(matrix.name, {matrix.in, matrix.out});
+    std::vector<float> values(turned.size());
+    for (std::int64_t k = 0; k < matrix.in; ++k)
+      for (std::int64_t n = 0; n < matrix.out; ++n)
+        values[static_cast<std::size_t>(n * matrix.in + k)] = turned[static_cast<std::size_t>(k * matrix.out + n)];
+    return values;
+  }
+
+  void quantise(const Wanted& matrix) {
+    throw_if_interrupted();
+    const std::vector<float> values = values_of(matrix);
+    QuantisedMatrix figures{.name = matrix.name};
+    const auto found = moments_.find(observed_name(matrix.name));
+    const bool calibrated = found != moments_.end();
+    if (!calibrated && !options_.texts.empty())
+      throw Error(ErrorKind::internal, "no inputs were seen", matrix.name, "report this as a bug");
+    const StoredMatrix nearest = round_to_nearest(values, matrix.out, matrix.in, options_.format);
+    StoredMatrix chosen = nearest;
+    if (options_.method == QuantiseMethod::gptq)
+      chosen = gptq(values, matrix.out, matrix.in, options_.format, found->second, options_.gptq);
+    if (calibrated) {
+      const StoredMatrix nothing{
+          .format = {}, .out = matrix.out, .in = matrix.in, .floats = std::vector<float>(values.size())};
+      const double all = output_error(values, nothing, found->second);
+      figures.nearest = all > 0 ? output_error(values, nearest, found->second) / all : 0;
+      figures.error = all > 0 ? output_error(values, chosen, found->second) / all : 0;
+    }
+    report_.push_back(figures);
+    done_.emplace(matrix.name, std::move(chosen));
+  }
+
+  const ModelFolder& folder_;
+  const QuantiseOptions& options_;
+  DecoderConfig config_;
+  std::vector<Wanted> wanted_;
+  std::map<std::string, StoredMatrix> done_;
+  std::map<std::string, at::Tensor> moments_;  // of the layer at hand, by the matrix that is observed
+  std::vector<QuantisedMatrix> report_;
+};
+
+double write_weights(const ModelFolder& from, const fs::path& to, const std::map<std::string, StoredMatrix>& done) {
+  std::vector<StoredTensors> stored;
+  stored.reserve(done.size());
+  std::vector<TensorView> views;
+  std::set<std::string> replaced;
+  for (const auto& [name, matrix] : done) {
+    replaced.insert(from.find(name)->name);
+    const StoredTensors& tensors = stored.emplace_back(from.find(name)->name, matrix);
+    views.insert(views.end(), tensors.views.begin(), tensors.views.end());
+  }
+  for (const std::string& name : from.tensor_names())
+    if (!replaced.contains(name)) views.push_back(*from.find(name));
+  write_safetensors(to / "model.safetensors", views, {{"format", "pt"}});
+  return static_cast<double>(fs::file_size(to / "model.safetensors"));
+}
+
+}  // namespace
+
+std::vector<std::vector<std::int32_t>> own_texts(const ModelFolder& folder, std::int64_t count, std::int64_t length,
+                                                 std::uint64_t seed) {
+  const auto decoder = Decoder::load(folder);
+  const DecoderConfig& config = decoder->config();
+  length = std::min(length, config.max_positions);
+  DecoderSession session(decoder, length);
+  std::vector<float> probabilities(static_cast<std::size_t>(config.vocab));
+  std::vector<std::vector<std::int32_t>> texts;
+  for (std::int64_t i = 0; i < count; ++i) {
+    throw_if_interrupted();
+    RandomStream random(seed, static_cast<std::uint64_t>(i), 0, static_cast<std::uint32_t>(Purpose::sampling));
+    std::vector<std::int32_t> text{std::max(config.begin_token, 0)};
+    session.truncate(0);
+    while (static_cast<std::int64_t>(text.size()) < length) {
+      warp(session.forward(std::span(text).last(1), 1), {.temperature = 1}, text, probabilities);
+      text.push_back(draw(probabilities, random.uniform()));
+      const auto& ends = config.end_tokens;
+      if (std::find(ends.begin(), ends.end(), text.back()) != ends.end()) break;
+    }
+    texts.push_back(std::move(text));
+  }
+  return texts;
+}
+
+QuantiseReport quantise_folder(const ModelFolder& from, const fs::path& to, const QuantiseOptions& options,
+                               const std::function<void(std::int64_t, std::int64_t)>& progress) {
+  if (!options.format.quantised() || options.format.integer)
+    throw Error(ErrorKind::config, "folders are written in int8 and int4 formats, not " + options.format.name(),
+                "format", "choose int8, int8-g32, int4-g32, int4-g64 or int4-g128");
+  if (folder_format(from))
+    throw Error(ErrorKind::config, "the folder's weights are quantised already", from.path().string(),
+                "name the folder that it was made from");
+  if (options.method == QuantiseMethod::gptq && options.texts.empty())
+    throw Error(ErrorKind::config, "GPTQ needs texts to calibrate on", "texts", "give some, or use method nearest");
+  std::error_code ignored;
+  if (fs::equivalent(from.path(), to, ignored))
+    throw Error(ErrorKind::config, "the folder would be overwritten", to.string(), "name another output folder");
+  require_writable_folder(to.string());
+  Quantiser quantiser(from, options);
+  for (std::int64_t layer = 0; layer < quantiser.layers(); ++layer) {
+    quantiser.quantise(layer);
+    if (progress) progress(layer + 1, quantiser.layers());
+  }
+  QuantiseReport report{.matrices = quantiser.take_report()};
+  report.bytes_after = write_weights(from, to, quantiser.done());
+  for (const std::string& name : from.tensor_names())
+    report.bytes_before += static_cast<double>(from.find(name)->bytes.size());
+  for (const auto& entry : fs::directory_iterator(from.path())) {
+    const std::string name = entry.path().filename().string();
+    if (!name.ends_with(".json") || name.ends_with(".index.json") || name == "config.json") continue;
+    write_file_atomically((to / name).string(), read_file(entry.path().string()));
+  }
+  nlohmann::json config = from.config();
+  config["quantization_config"] = folder_format_json(options.format);
+  write_file_atomically((to / "config.json").string(), config.dump(2) + "\n");
+  return report;
+}
+
+}  // namespace dynexec

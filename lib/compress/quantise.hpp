@@ -1,0 +1,47 @@
+// Writing a decoder's folder with its layers quantised.
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "compress/gptq.hpp"
+#include "weights/model_folder.hpp"
+
+namespace dynexec {
+
+enum class QuantiseMethod { nearest, gptq };
+
+struct QuantiseOptions {
+  WeightFormat format;
+  QuantiseMethod method = QuantiseMethod::nearest;
+  GptqOptions gptq;
+  std::vector<std::vector<std::int32_t>> texts;  // token ids to calibrate on; gptq needs some
+};
+
+// What rounding changes in the outputs of a matrix, as a share of what they are; < 0: nothing was calibrated.
+struct QuantisedMatrix {
+  std::string name;
+  double error = -1;    // as written
+  double nearest = -1;  // of rounding to the nearest
+};
+
+struct QuantiseReport {
+  std::vector<QuantisedMatrix> matrices;
+  double bytes_before = 0, bytes_after = 0;  // of the weights file
+};
+
+// Sequences that the model itself writes: from its begin token (the first token where it has none) by plain sampling.
+std::vector<std::vector<std::int32_t>> own_texts(const ModelFolder& folder, std::int64_t count, std::int64_t length,
+                                                 std::uint64_t seed);
+
+// Writes to `to` config.json, model.safetensors and copies of the other JSON files; see models/stored_weights.hpp.
+// Layer by layer, each calibrated on what the layers before it, quantised, give. Embeddings, norms, biases and the head
+// stay as they are. progress(layers done, layers). Error(config) for a format or folder that cannot be quantised,
+// Error(io).
+QuantiseReport quantise_folder(const ModelFolder& from, const std::filesystem::path& to, const QuantiseOptions& options,
+                               const std::function<void(std::int64_t, std::int64_t)>& progress);
+
+}  // namespace dynexec

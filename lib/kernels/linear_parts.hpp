@@ -1,0 +1,64 @@
+// What linears of stored weights are put together from. Private to the kernels room.
+#pragma once
+
+#include <vector>
+
+#include "kernels/aligned.hpp"
+#include "kernels/linear.hpp"
+#include "kernels/panel_layout.hpp"
+
+namespace dynexec {
+
+// Zeroed bytes aligned like AlignedFloats.
+class Bytes {
+ public:
+  Bytes() = default;
+  explicit Bytes(std::int64_t count) : floats_(AlignedFloats::clustered((count + 3) / 4)), count_(count) {}
+
+  template <class T>
+  T* as() {
+    return reinterpret_cast<T*>(floats_.data());
+  }
+  template <class T>
+  const T* as() const {
+    return reinterpret_cast<const T*>(floats_.data());
+  }
+  std::int64_t size() const { return count_; }
+
+ private:
+  AlignedFloats floats_;
+  std::int64_t count_ = 0;
+};
+
+// Scales and minima of all columns, in the order of the panels.
+class PackedScales {
+ public:
+  // Error(internal) where their numbers are not those of the layout and format.
+  PackedScales(const PanelLayout& layout, const std::vector<StoredMatrix>& parts);
+
+  std::int64_t groups() const { return groups_; }  // with scales of their own
+  std::int64_t bytes() const;
+  // Those of a panel, null where the format has none.
+  const std::uint16_t* scales(std::int64_t panel) const { return of(scales_, panel); }
+  const std::uint16_t* minima(std::int64_t panel) const { return of(minima_, panel); }
+  const float* columns() const { return columns_.data(); }  // one a column
+  // What a code stands for.
+  float value(float code, std::int64_t column, int part, std::int64_t k) const;
+
+ private:
+  Bytes pack(const std::vector<StoredMatrix>& parts, std::vector<float> StoredMatrix::*values) const;
+  const std::uint16_t* of(const Bytes& values, std::int64_t panel) const {
+    return values.size() > 0 ? values.as<std::uint16_t>() + panel * kPanelWidth * groups_ : nullptr;
+  }
+
+  PanelLayout layout_;
+  WeightFormat format_;
+  std::int64_t groups_;
+  Bytes scales_, minima_;
+  AlignedFloats columns_;
+};
+
+std::unique_ptr<Linear> make_integer_linear(const std::vector<StoredMatrix>& parts,
+                                            const std::vector<std::vector<float>>& biases, Activation activation);
+
+}  // namespace dynexec

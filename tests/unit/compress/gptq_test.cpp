@@ -1,0 +1,119 @@
+#include "compress/gptq.hpp"
+
+#include <ATen/Functions.h>
+#include <ATen/TensorOperators.h>
+#include <doctest/doctest.h>
+
+#include <cmath>
+#include <vector>
+
+#include "base/error.hpp"
+#include "base/random.hpp"
+
+using namespace dynexec;
+
+namespace {
+
+std::vector<float> random_weights(std::int64_t out, std::int64_t in, std::uint64_t seed = 1) {
+  RandomStream random(seed, 0, 0, 0);
+  std::vector<float> values(static_cast<std::size_t>(out * in));
+  for (float& value : values) value = static_cast<float>(random.normal());
+  return values;
+}
+
+// Of inputs whose neighbours go together, of very different sizes.
+at::Tensor related_moments(std::int64_t in) {
+  RandomStream random(7, 0, 0, 0);
+  at::Tensor moments = at::zeros({in, in}, at::kDouble);
+  for (int sample = 0; sample < 400; ++sample) {
+    at::Tensor x = at::empty({in}, at::kDouble);
+    double level = 0;
+    for (std::int64_t k = 0; k < in; ++k) {
+      level = 0.95 * level + 0.3 * random.normal();
+      x.mutable_data_ptr<double>()[k] = level * (k % 7 == 0 ? 3 : 1);
+    }
+    moments.addr_(x, x);
+  }
+  return moments;
+}
+
+std::vector<float> values_of(const StoredMatrix& matrix) {
+  std::vector<float> values(static_cast<std::size_t>(matrix.out * matrix.in));
+  for (std::int64_t n = 0; n < matrix.out; ++n)
+    matrix.row(n,
+               std::span(values).subspan(static_cast<std::size_t>(n * matrix.in), static_cast<std::size_t>(matrix.in)));
+  return values;
+}
+
+}  // namespace
+
+TEST_CASE("inputs that have nothing to do with each other are rounded to the nearest") {
+  const std::vector<float> weights = random_weights(12, 200);
+  for (const std::string& name : weight_format_names()) {
+    const WeightFormat format = weight_format(name);
+    if (!format.quantised()) continue;
+    INFO(name);
+    const StoredMatrix found = gptq(weights, 12, 200, format, at::eye(200, at::kDouble) * 3);
+    const StoredMatrix wanted = round_to_nearest(weights, 12, 200, format);
+    CHECK(found.codes == wanted.codes);
+    CHECK(found.scales == wanted.scales);
+    CHECK(found.minima == wanted.minima);
+  }
+}
+
+TEST_CASE("errors are taken up by what comes later: outputs change less than by rounding to the nearest") {
+  const std::int64_t out = 16, in = 200;
+  const std::vector<float> weights = random_weights(out, in);
+  const at::Tensor moments = related_moments(in);
+  for (const char* name : {"int8", "int8-g32", "int4-g32", "int4-g64", "int4-g128"}) {
+    const WeightFormat format = weight_format(name);
+    const double nearest = output_error(weights, round_to_nearest(weights, out, in, format), moments);
+    const double found = output_error(weights, gptq(weights, out, in, format, moments), moments);
+    INFO(name, " ", found, " instead of ", nearest);
+    CHECK(found < 0.7 * nearest);
+    // However the inputs are cut into blocks.
+    const StoredMatrix small = gptq(weights, out, in, format, moments, {.block = 32});
+    CHECK(output_error(weights, small, moments) == doctest::Approx(found).epsilon(0.05));
+  }
+}
+
+TEST_CASE("the two inputs that a closed form tells") {
+  // One output, two inputs with correlation r: the second weight takes up the first one's error times r.
+  const std::vector<float> weights{0.3f, 15.0f};
+  const double r = 0.8;
+  at::Tensor moments = at::ones({2, 2}, at::kDouble);
+  moments[0][1].fill_(r);
+  moments[1][0].fill_(r);
+  const StoredMatrix found = gptq(weights, 1, 2, weight_format("int4-g32"), moments, {.damping = 0});
+  // Codes 0 to 15 from 0.3 to 15: the minimum is kept but for fp16, so both are at the ends of the scale.
+  CHECK(found.codes == std::vector<std::int8_t>{0, 15});
+  const std::vector<float> three{0, 15, 7.6f};
+  at::Tensor related = at::eye(3, at::kDouble);
+  related[1][2].fill_(r);
+  related[2][1].fill_(r);
+  CHECK(gptq(three, 1, 3, weight_format("int4-g32"), related, {.damping = 0}).codes ==
+        std::vector<std::int8_t>{0, 15, 8});
+  const std::vector<float> off{0, 15, 6.6f, 7.4f};
+  at::Tensor last = at::eye(4, at::kDouble);
+  last[2][3].fill_(r);
+  last[3][2].fill_(r);
+  // 6.6 becomes 7, 0.4 too much; 7.4 - 0.4 * 0.8 = 7.08 still 7, while with r = -0.8 it becomes 7.72, hence 8.
+  CHECK(gptq(off, 1, 4, weight_format("int4-g32"), last, {.damping = 0}).codes ==
+        std::vector<std::int8_t>{0, 15, 7, 7});
+  last[2][3].fill_(-r);
+  last[3][2].fill_(-r);
+  CHECK(gptq(off, 1, 4, weight_format("int4-g32"), last, {.damping = 0}).codes ==
+        std::vector<std::int8_t>{0, 15, 7, 8});
+}
+
+TEST_CASE("inputs that were never seen, moments that are broken, formats that are none") {
+  const std::vector<float> weights = random_weights(4, 64);
+  const at::Tensor unseen = at::zeros({64, 64}, at::kDouble);
+  CHECK(values_of(gptq(weights, 4, 64, weight_format("int4-g32"), unseen)) ==
+        values_of(round_to_nearest(weights, 4, 64, weight_format("int4-g32"))));
+  at::Tensor broken = at::eye(64, at::kDouble);
+  broken[3][3].fill_(NAN);
+  CHECK_THROWS_AS(gptq(weights, 4, 64, weight_format("int4-g32"), broken), Error);
+  CHECK_THROWS_AS(gptq(weights, 4, 64, weight_format("bf16"), unseen), Error);
+  CHECK_THROWS_AS(gptq(weights, 4, 64, weight_format("int8"), at::eye(63, at::kDouble)), Error);
+}

@@ -1,0 +1,95 @@
+#include <algorithm>
+
+#include "decoder_fixture.hpp"
+#include "kernels/stored_matrix.hpp"
+
+using namespace dynexec;
+
+namespace {
+
+// The same weights as random_weights(5), those of the layers' matrices as the format holds them.
+WeightSource rounded_weights(const DecoderFormats& formats) {
+  return [source = random_weights(5), formats](const std::string& name,
+                                               const std::vector<std::int64_t>& shape) mutable {
+    std::vector<float> values = source(name, shape);
+    const bool head = name == "lm_head.weight";
+    if (!head && name.find("_proj.weight") == std::string::npos) return values;
+    const StoredMatrix stored = round_to_nearest(values, shape[0], shape[1], head ? formats.head : formats.layers);
+    for (std::int64_t n = 0; n < stored.out; ++n)
+      stored.row(
+          n, std::span(values).subspan(static_cast<std::size_t>(n * stored.in), static_cast<std::size_t>(stored.in)));
+    return values;
+  };
+}
+
+double worst_difference(const std::vector<float>& a, const std::vector<float>& b) {
+  double worst = 0;
+  for (std::size_t i = 0; i < a.size(); ++i)
+    worst = std::max(worst, static_cast<double>(std::abs(a[i] - b[i])) / (1 + static_cast<double>(std::abs(b[i]))));
+  return worst;
+}
+
+double distance(const std::vector<float>& a, const std::vector<float>& b) {
+  double sum = 0;
+  for (std::size_t i = 0; i < a.size(); ++i) sum += std::pow(static_cast<double>(a[i] - b[i]), 2);
+  return std::sqrt(sum);
+}
+
+}  // namespace
+
+TEST_CASE("a decoder in another weight format computes with its rounded weights") {
+  const DecoderConfig config = small_config();
+  const std::vector<std::int32_t> tokens = random_tokens(config.vocab, 30);
+  DecoderSession exact(random_decoder(config), 40);
+  const std::vector<float> unrounded = step_by_step(exact, tokens);
+  for (const std::string& name : weight_format_names()) {
+    const DecoderFormats formats{.layers = weight_format(name),
+                                 .head = weight_format(name == "bf16" ? "int8" : "fp32")};
+    const auto decoder = Decoder::build(config, random_weights(5), {.formats = formats});
+    CHECK(decoder->formats() == formats);
+    DecoderSession found(decoder, 40), wanted(Decoder::build(config, rounded_weights(formats)), 40);
+    const std::vector<float> logits = step_by_step(found, tokens);
+    INFO(formats.name());
+    // Inputs are rounded, too, for integer products; tests of the kernels say how.
+    const std::vector<float> rounded = step_by_step(wanted, tokens);
+    if (formats.layers.integer)
+      CHECK(distance(logits, rounded) < 0.1 * distance(rounded, std::vector<float>(rounded.size())));
+    else
+      CHECK(worst_difference(logits, rounded) < 1e-4);
+    if (name == "fp32")
+      CHECK(logits == unrounded);
+    else
+      CHECK(worst_difference(logits, unrounded) > 1e-4);
+    CHECK((name == "fp32") == (decoder->weight_bytes() == exact.decoder().weight_bytes()));
+    CHECK(decoder->parameters() == exact.decoder().parameters());
+  }
+  CHECK(DecoderFormats{}.name() == "fp32");
+  CHECK(DecoderFormats{.layers = weight_format("int8"), .head = {}}.name() == "int8, head fp32");
+}
+
+TEST_CASE("in every weight format verifying several tokens equals decoding them one by one, bit for bit") {
+  for (const std::string& branch : kernel_branches()) {
+    select_kernel_branch(branch);
+    for (const auto& entry : varied_configs())
+      for (const std::string& name : weight_format_names()) {
+        const WeightFormat format = weight_format(name);
+        const auto decoder =
+            Decoder::build(entry.second, random_weights(5), {.formats = {.layers = format, .head = format}});
+        const std::vector<std::int32_t> tokens = random_tokens(entry.second.vocab, 37);
+        DecoderSession steps(decoder, 60), chunks(decoder, 60);
+        const std::vector<float> wanted = step_by_step(steps, tokens);
+        std::vector<float> found;
+        std::size_t begin = 0;
+        for (const std::size_t size : std::initializer_list<std::size_t>{1, 2, 5, 6, 7, 16}) {
+          const std::span<const float> logits =
+              chunks.forward(std::span(tokens).subspan(begin, size), static_cast<std::int64_t>(size));
+          found.insert(found.end(), logits.begin(), logits.end());
+          begin += size;
+        }
+        REQUIRE(begin == tokens.size());
+        INFO(branch, ", ", entry.first, ", ", name);
+        CHECK(std::memcmp(found.data(), wanted.data(), wanted.size() * sizeof(float)) == 0);
+      }
+  }
+  select_kernel_branch(kernel_branches().front());
+}
