@@ -96,21 +96,28 @@ def control(reference: Path, read):
     for prefix, name in CONTROLLED:
         for rule, title in RULES:
             row = summary[f"{prefix}{rule}"]
-            cells = [name, title, f'{float(row["steps_mean"]):.1f}', interval(row, "speedup", 2), f'{float(row["quality"]):.3f}',
+            speedup = interval(row, "speedup", 2) + ("" if row["valid"] == "1" else " (not valid)")
+            cells = [name, title, f'{float(row["steps_mean"]):.1f}', speedup, f'{float(row["quality"]):.3f}',
                      interval(row, "attribute_accuracy_delta", 3, "+"), interval(row, "frechet_delta", 1, "+")]
             lines.append("| " + " | ".join(cells) + " |")
     lines += ["", "The decisive control is as many steps for every picture as the rule takes in the mean. Differences to it:", "",
-              "| sampler | steps by | SSIM [95 %] | attributes [95 %] | Fréchet distance [95 %] |", "|---|---|---|---|---|"]
-    holds = []
+              "| sampler | steps by | mean steps, the control's | SSIM [95 %] | attributes [95 %] | Fréchet distance [95 %] |",
+              "|---|---|---|---|---|---|"]
+    better, worse = [], []
     for prefix, name in CONTROLLED:
         for rule, title in RULES:
-            row = against(folder, read, "same-mean-as-length" if rule == "length" else "same-mean", prefix)[f"{prefix}{rule}"]
-            cells = [name, title, interval(row, "quality_delta", 4, "+"), interval(row, "attribute_accuracy_delta", 4, "+"),
-                     interval(row, "frechet_delta", 2, "+")]
+            same = "same-mean-as-length" if rule == "length" else "same-mean"
+            row = against(folder, read, same, prefix)[f"{prefix}{rule}"]
+            means = [float(summary[f"{prefix}{path}"]["steps_mean"]) for path in (rule, same)]
+            cells = [name, title, f"{means[0]:.2f}, {means[1]:.2f}", interval(row, "quality_delta", 4, "+"),
+                     interval(row, "attribute_accuracy_delta", 4, "+"), interval(row, "frechet_delta", 2, "+")]
             lines.append("| " + " | ".join(cells) + " |")
-            if float(row["quality_delta_ci_low"]) > 0:
-                holds.append(f"{name} by the {title}")
-    return [*lines, "", f"It is beaten in likeness, outside the interval: {'; '.join(holds) if holds else 'by none'}.", "",
+            for what, delta, sign in (("likeness", "quality", 1), ("attributes", "attribute_accuracy", 1), ("Fréchet distance", "frechet", -1)):
+                ends = sorted(sign * float(row[f"{delta}_delta_ci_{end}"]) for end in ("low", "high"))
+                if ends[0] > 0 or ends[1] < 0:
+                    (better if ends[0] > 0 else worse).append(f"{name} by the {title} ({what})")
+    said = f"Outside the interval, better than the control: {'; '.join(better) or 'none'}; worse: {'; '.join(worse) or 'none'}."
+    return [*lines, "", said, "",
             guidance(reference, read), ""]
 
 
@@ -147,8 +154,34 @@ def digits(reference: Path, read):
     ]
 
 
+def batches(reference: Path, read):
+    """What pictures of different counts cost in batches, in a sentence."""
+    folder = reference / "stepsaver-batches-1-thread"
+    summary = {row["path"]: row for row in read(folder / "summary.csv")}
+    command = json.loads((folder / "environment.json").read_text())["command"]
+    return ["In batches of eight, where those that get as many steps are drawn together, the forecasts make "
+            f'{interval(summary["predicted"], "speedup", 2)} times as many pictures a second as 50 steps for all in the same batches, '
+            f'one count for all of about the same mean {interval(summary["same-mean"], "speedup", 2)} times '
+            f"(`{command}`, [summary](results/reference/{folder.name}/summary.csv)).", ""]
+
+
+def real_prompts(reference: Path, read):
+    """Cost alone: the network is random."""
+    folder = reference / "partiprompts-random-1-thread"
+    summary = {row["path"]: row for row in read(folder / "summary.csv")}
+    command = json.loads((folder / "environment.json").read_text())["command"]
+    said = [f'{title} {interval(summary[path], "speedup", 2)} with {float(summary[path]["steps_mean"]):.1f} steps'
+            for path, title in (("predicted", "own encoder"), ("predicted-minilm", "all-MiniLM-L6-v2"),
+                                ("predicted-deepcache", "own encoder with DeepCache"))]
+    return [f'Real prompts, for cost and robustness only: {summary["full"]["samples"]} of PartiPrompts through these predictors and a pipeline '
+            "of Stable Diffusion's shape, a quarter as wide, with random weights, whose pictures mean nothing. Speed-up over "
+            f'{float(summary["full"]["steps_mean"]):.0f} DDIM steps: {"; ".join(said)} (`{command}`, '
+            f"[summary](results/reference/{folder.name}/summary.csv)).", ""]
+
+
 def pictures(reference: Path, read):
-    return [*digits(reference, read), *control(reference, read), *step_prediction(reference, read)]
+    return [*digits(reference, read), *control(reference, read), *step_prediction(reference, read), *batches(reference, read),
+            *real_prompts(reference, read)]
 
 
 def step_prediction(reference: Path, read):
