@@ -1,5 +1,9 @@
 #include "kernels/branch.hpp"
 
+#if defined(__x86_64__)
+#include <cpuid.h>
+#endif
+
 #include "base/error.hpp"
 #include "kernels/linear.hpp"
 
@@ -25,7 +29,10 @@ bool cpu_has_vnni() {
 
 bool cpu_has_avx2() {
 #if defined(__x86_64__)
-  return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") && __builtin_cpu_supports("f16c");
+  // Some compilers do not know f16c by name.
+  unsigned a = 0, b = 0, c = 0, d = 0;
+  const bool halves = __get_cpuid(1, &a, &b, &c, &d) != 0 && (c & bit_F16C) != 0;
+  return halves && __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
 #else
   return false;
 #endif
