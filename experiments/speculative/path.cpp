@@ -15,9 +15,7 @@ class DecodePath : public Path {
     info_.name = parts_.options.name;
     info_.method = parts_.options.speculative() ? "speculative" : "autoregressive";
     info_.setting = parts_.options.describe();
-    // With sampling, outputs agree in distribution, not token by token.
-    one_output_ = parts_.options.speculative() && parts_.generation.sampling.greedy();
-    info_.lossless = one_output_ && parts_.same_weights;
+    info_.lossless = one_output() && parts_.same_weights;
     if (parts_.options.speculative()) parts_.calibration->require_length(parts_.options.policy.max_length);
   }
 
@@ -85,7 +83,7 @@ class DecodePath : public Path {
     const CostTable costs = parts_.calibration->running().table();
     outcome.predicted_ms = outcome.first_token_ms + predicted_rounds_ms(costs, last_rounds_);
     if (parts_.hardware) model_energy(*parts_.hardware, work_of(outcome.cost), outcome);
-    if (!one_output_) return;  // hindsight needs the one output that all draft lengths share
+    if (!one_output()) return;  // hindsight needs the one output that all draft lengths share
     const auto& output = std::any_cast<const TextOutput&>(outcome.output);
     Agreement& agreement = agreements_[sample.index];
     if (agreement.tokens != output.tokens) agreement = {output.tokens, agreeing_runs(sample, output)};
@@ -94,6 +92,9 @@ class DecodePath : public Path {
   }
 
  private:
+  // Whatever the draft length. With sampling, outputs agree in distribution, not token by token.
+  bool one_output() const { return parts_.options.speculative() && parts_.generation.sampling.greedy(); }
+
   // Each cached key or value meets as many multiply-accumulates as query heads share it.
   Work work_of(const Cost& cost) const {
     const DecoderConfig& config = parts_.target->decoder().config();
@@ -122,7 +123,6 @@ class DecodePath : public Path {
 
   PathParts parts_;
   PathInfo info_;
-  bool one_output_ = false;  // whatever the draft length
   std::unique_ptr<DecodeLoop> loop_;
   std::vector<Round> last_rounds_;  // of the latest run(), for analyse()
   std::unique_ptr<Drafter> oracle_drafter_;

@@ -8,23 +8,23 @@
 namespace dynexec {
 namespace {
 
-// One vector of weight bytes: kSteps steps of k of Vec::kLanes columns.
+using WeightBytes = decltype(load_bytes(nullptr));
+using RowBytes = decltype(broadcast_bytes(nullptr));
+
+// One vector of weight bytes: kParts times four steps of k of Vec::kLanes columns.
 struct Bytes8 {
-  static constexpr int kSteps = 4;
+  static constexpr int kParts = 1;
   static constexpr bool kSigned = true;
-  template <class X>
-  static IntVec dot(IntVec acc, const std::uint8_t* p, const X& x) {
-    return dot_int8(acc, load_bytes(p), x(0));
-  }
+  static WeightBytes part(const std::uint8_t* p, int) { return load_bytes(p); }
+  static IntVec dot(IntVec acc, const WeightBytes& weights, RowBytes x) { return dot_int8(acc, weights, x); }
 };
 struct Bytes4 {
-  static constexpr int kSteps = 8;
+  static constexpr int kParts = 2;
   static constexpr bool kSigned = false;
-  template <class X>
-  static IntVec dot(IntVec acc, const std::uint8_t* p, const X& x) {
-    const auto both = load_bytes(p);
-    return dot_int4(dot_int4(acc, low_nibbles(both), x(0)), high_nibbles(both), x(4));
+  static WeightBytes part(const std::uint8_t* p, int i) {
+    return i == 0 ? low_nibbles(load_bytes(p)) : high_nibbles(load_bytes(p));
   }
+  static IntVec dot(IntVec acc, const WeightBytes& weights, RowBytes x) { return dot_int4(acc, weights, x); }
 };
 
 struct IntegerOperands {
@@ -51,15 +51,27 @@ inline void integer_block(const IntegerOperands& o, int64_t depth, bool first) {
   }
   const std::uint8_t* codes = o.codes;
   const std::int8_t* x = o.x;
-  for (int64_t k = 0; k < depth; k += Bytes::kSteps) {
+  // One part's weights and one row's x at a time: with more of them than that, sums would leave the registers.
+  for (int64_t k = 0; k < depth; k += Bytes::kParts * 4) {
+#pragma GCC unroll 2
+    for (int part = 0; part < Bytes::kParts; ++part) {
+      WeightBytes w[NV];
 #pragma GCC unroll 16
-    for (int v = 0; v < NV; ++v) {
+      for (int v = 0; v < NV; ++v) w[v] = Bytes::part(codes + v * Vec::kLanes * 4, part);
 #pragma GCC unroll 16
-      for (int r = 0; r < MR; ++r)
-        acc[r][v] = Bytes::dot(acc[r][v], codes + v * Vec::kLanes * 4,
-                               [&](int at) { return broadcast_bytes(x + r * o.stride + k + at); });
+      for (int r = 0; r < MR; ++r) {
+        const RowBytes four = broadcast_bytes(x + r * o.stride + k + part * 4);
+#pragma GCC unroll 16
+        for (int v = 0; v < NV; ++v) acc[r][v] = Bytes::dot(acc[r][v], w[v], four);
+      }
     }
     codes += o.width * 4;
+  }
+  Vec sums[MR][NV];  // whole numbers below 2^24: exact
+#pragma GCC unroll 16
+  for (int r = 0; r < MR; ++r) {
+#pragma GCC unroll 16
+    for (int v = 0; v < NV; ++v) sums[r][v] = to_floats(acc[r][v]);
   }
 #pragma GCC unroll 16
   for (int v = 0; v < NV; ++v) {
@@ -69,8 +81,7 @@ inline void integer_block(const IntegerOperands& o, int64_t depth, bool first) {
 #pragma GCC unroll 16
     for (int r = 0; r < MR; ++r) {
       const auto x_sum = static_cast<float>(o.x_sums[r * o.groups]);
-      // Whole numbers below 2^24: exact.
-      Vec sum = to_floats(acc[r][v]);
+      Vec sum = sums[r][v];
       if constexpr (Bytes::kSigned && kWeightOffset != 0)
         sum = add(sum, broadcast(static_cast<float>(-kWeightOffset) * x_sum));
       if (o.scales) sum = mul(sum, scale);
@@ -107,26 +118,23 @@ void integer_rows(const IntegerOperands& o, int rows, int64_t depth, int width, 
 template <class Bytes>
 void integer_product(const IntegerRows& x, int rows, const PackedPanel& panel, int64_t depth, int width, float* c,
                      int64_t ldc) {
-  const int row_groups = rows <= kMostRows ? 1 : (rows + kRowGroup - 1) / kRowGroup;
   const int64_t groups = (depth + x.group - 1) / x.group;
   for (int64_t group = 0; group < groups; ++group) {
     const int64_t k = group * x.group, steps = depth - k < x.group ? depth - k : x.group;
-    for (int g = 0; g < row_groups; ++g) {
-      const int begin = rows * g / row_groups, end = rows * (g + 1) / row_groups;
-      const IntegerOperands operands{
-          .x = x.codes + begin * x.stride + k,
-          .stride = x.stride,
-          .x_scales = x.scales + begin * groups + group,
-          .x_sums = x.sums + begin * groups + group,
-          .groups = groups,
-          .codes = static_cast<const std::uint8_t*>(panel.codes) + k / Bytes::kSteps * width * 4,
-          .width = width,
-          .scales = panel.scales ? panel.scales + group * width : nullptr,
-          .minima = panel.minima ? panel.minima + group * width : nullptr,
-          .c = c + begin * ldc,
-          .ldc = ldc};
+    each_row_group(rows, [&](int begin, int end) {
+      const IntegerOperands operands{.x = x.codes + begin * x.stride + k,
+                                     .stride = x.stride,
+                                     .x_scales = x.scales + begin * groups + group,
+                                     .x_sums = x.sums + begin * groups + group,
+                                     .groups = groups,
+                                     .codes = static_cast<const std::uint8_t*>(panel.codes) + k / Bytes::kParts * width,
+                                     .width = width,
+                                     .scales = panel.scales ? panel.scales + group * width : nullptr,
+                                     .minima = panel.minima ? panel.minima + group * width : nullptr,
+                                     .c = c + begin * ldc,
+                                     .ldc = ldc};
       integer_rows<Bytes, kMostRows>(operands, end - begin, steps, width, group == 0);
-    }
+    });
   }
 }
 

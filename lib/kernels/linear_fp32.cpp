@@ -3,39 +3,29 @@
 // k.
 #include <algorithm>
 
-#include "kernels/linear.hpp"
-#include "kernels/panel_run.hpp"
+#include "kernels/linear_parts.hpp"
 
 namespace dynexec {
 namespace {
 
-class PackedLinear final : public Linear {
+class PackedLinear final : public PanelLinear {
  public:
-  PackedLinear(std::vector<std::vector<float>> parts, std::vector<std::vector<float>> biases, std::int64_t in,
-               std::int64_t out, Activation activation)
-      : layout_{in, out, static_cast<int>(parts.size())}, activation_(activation) {
+  PackedLinear(const std::vector<std::vector<float>>& parts, const std::vector<std::vector<float>>& biases,
+               std::int64_t in, std::int64_t out, Activation activation)
+      : PanelLinear({in, out, static_cast<int>(parts.size())}, {}, biases, activation) {
     for (const std::vector<float>& part : parts) check_size("weight", part.size(), in, out);
     weight_ = AlignedFloats::clustered(layout_.size(in));
     for (int p = 0; p < layout_.parts; ++p) pack(parts[static_cast<std::size_t>(p)], p);
-    bias_ = pack_biases(layout_, biases);
   }
-
-  std::int64_t in_features() const override { return layout_.in; }
-  std::int64_t out_features() const override { return layout_.out; }
-  std::string format() const override { return "fp32"; }
-  std::int64_t weight_bytes() const override {
-    return (weight_.size() + bias_.size()) * static_cast<std::int64_t>(sizeof(float));
-  }
-  double macs_per_row() const override { return macs_of(layout_); }
-  void forward(const float* x, float* y, std::int64_t rows) const override { run(x, y, rows, false); }
-  void forward_add(const float* x, float* y, std::int64_t rows) const override { run(x, y, rows, true); }
 
   void weight_row(std::int64_t index, float* out) const override {
-    const auto place = layout_.place_of(index % layout_.out, static_cast<int>(index / layout_.out), layout_.in);
+    const auto place = layout_.place_of(column_of(index), part_of(index), layout_.in);
     for (std::int64_t k = 0; k < layout_.in; ++k) out[k] = weight_[place.start + k * place.step];
   }
 
  private:
+  std::int64_t stored_bytes() const override { return weight_.size() * static_cast<std::int64_t>(sizeof(float)); }
+
   // In blocks of 16 x one panel, so that lines are read and written whole.
   void pack(const std::vector<float>& source, int part) {
     constexpr std::int64_t step = 16;
@@ -53,20 +43,17 @@ class PackedLinear final : public Linear {
     }
   }
 
-  void run(const float* x, float* y, std::int64_t rows, bool add) const {
+  void run(const float* x, float* y, std::int64_t rows, bool add) const override {
     const KernelBranch& kernels = kernel_branch();
-    run_panels(layout_, {.bias = bias_.data(), .activation = activation_, .add = add}, y, rows,
-               [&](std::int64_t panel, std::int64_t first, int count, float* tile) {
-                 const int width = layout_.width_of(panel);
-                 kernels.product(x + first * layout_.in, layout_.in, count,
-                                 weight_.data() + panel * kPanelWidth * layout_.in, width, layout_.in, width, tile,
-                                 kPanelWidth, false);
-               });
+    run_panels(
+        layout_, epilogue(nullptr, add), y, rows, [&](std::int64_t panel, std::int64_t first, int count, float* tile) {
+          const int width = layout_.width_of(panel);
+          kernels.product(x + first * layout_.in, layout_.in, count, weight_.data() + panel * kPanelWidth * layout_.in,
+                          width, layout_.in, width, tile, kPanelWidth, false);
+        });
   }
 
-  PanelLayout layout_;
-  Activation activation_;
-  AlignedFloats weight_, bias_;
+  AlignedFloats weight_;
 };
 
 }  // namespace
@@ -76,7 +63,7 @@ std::unique_ptr<Linear> make_linear_fp32(std::vector<float> weight, std::vector<
   std::vector<std::vector<float>> parts, biases;
   parts.push_back(std::move(weight));
   biases.push_back(std::move(bias));
-  return std::make_unique<PackedLinear>(std::move(parts), std::move(biases), in_features, out_features, activation);
+  return std::make_unique<PackedLinear>(parts, biases, in_features, out_features, activation);
 }
 
 std::unique_ptr<Linear> make_gated_linear_fp32(std::vector<float> gate, std::vector<float> up,
@@ -88,7 +75,7 @@ std::unique_ptr<Linear> make_gated_linear_fp32(std::vector<float> gate, std::vec
   parts.push_back(std::move(up));
   biases.push_back(std::move(gate_bias));
   biases.push_back(std::move(up_bias));
-  return std::make_unique<PackedLinear>(std::move(parts), std::move(biases), in_features, out_features, activation);
+  return std::make_unique<PackedLinear>(parts, biases, in_features, out_features, activation);
 }
 
 }  // namespace dynexec

@@ -3,7 +3,6 @@
 #include <cstring>
 
 #include "kernels/linear_parts.hpp"
-#include "kernels/panel_run.hpp"
 
 namespace dynexec {
 namespace {
@@ -23,15 +22,12 @@ struct RowBuffer {
   std::vector<std::int32_t> sums;
 };
 
-class IntegerLinear final : public Linear {
+class IntegerLinear final : public PanelLinear {
  public:
   IntegerLinear(const std::vector<StoredMatrix>& parts, const std::vector<std::vector<float>>& biases,
                 Activation activation)
-      : layout_{parts.front().in, parts.front().out, static_cast<int>(parts.size())},
-        format_(parts.front().format),
-        activation_(activation),
+      : PanelLinear(layout_of(parts), parts.front().format, biases, activation),
         scales_(layout_, parts),
-        bias_(pack_biases(layout_, biases)),
         codes_(layout_.size(steps()) * kBytes) {
     if (!nibbles()) std::memset(codes_.as<std::uint8_t>(), kInt8Offset, static_cast<std::size_t>(codes_.size()));
     for (int p = 0; p < layout_.parts; ++p) {
@@ -43,19 +39,9 @@ class IntegerLinear final : public Linear {
     }
   }
 
-  std::int64_t in_features() const override { return layout_.in; }
-  std::int64_t out_features() const override { return layout_.out; }
-  std::string format() const override { return format_.name(); }
-  std::int64_t weight_bytes() const override {
-    return codes_.size() + scales_.bytes() + bias_.size() * static_cast<std::int64_t>(sizeof(float));
-  }
-  double macs_per_row() const override { return macs_of(layout_); }
-  void forward(const float* x, float* y, std::int64_t rows) const override { run(x, y, rows, false); }
-  void forward_add(const float* x, float* y, std::int64_t rows) const override { run(x, y, rows, true); }
-
   void weight_row(std::int64_t index, float* out) const override {
-    const std::int64_t column = index % layout_.out;
-    const int part = static_cast<int>(index / layout_.out);
+    const std::int64_t column = column_of(index);
+    const int part = part_of(index);
     for (std::int64_t k = 0; k < layout_.in; ++k) {
       const int byte = codes_.as<std::uint8_t>()[place_of(column, part, k)];
       const int code = !nibbles() ? byte - kInt8Offset : k % kStride < kBytes ? byte & 15 : byte >> 4;
@@ -64,6 +50,7 @@ class IntegerLinear final : public Linear {
   }
 
  private:
+  std::int64_t stored_bytes() const override { return codes_.size() + scales_.bytes(); }
   bool nibbles() const { return format_.type == WeightType::int4; }
   std::int64_t values_a_step() const { return nibbles() ? kStride : kBytes; }
   std::int64_t steps() const { return round_up(layout_.in, values_a_step()) / values_a_step(); }
@@ -103,13 +90,13 @@ class IntegerLinear final : public Linear {
             .group = group()};
   }
 
-  void run(const float* x, float* y, std::int64_t rows, bool add) const {
+  void run(const float* x, float* y, std::int64_t rows, bool add) const override {
     const IntegerRows all = round_rows(x, rows);
     const std::int64_t groups = (layout_.in + group() - 1) / group();
     const KernelBranch& kernels = kernel_branch();
     const IntegerProduct product = nibbles() ? kernels.integer_int4 : kernels.integer_int8;
-    run_panels(layout_, {.scale = scales_.columns(), .bias = bias_.data(), .activation = activation_, .add = add}, y,
-               rows, [&](std::int64_t panel, std::int64_t first, int count, float* tile) {
+    run_panels(layout_, epilogue(scales_.columns(), add), y, rows,
+               [&](std::int64_t panel, std::int64_t first, int count, float* tile) {
                  const PackedPanel packed{.codes = codes_.as<std::uint8_t>() + panel * kPanelWidth * steps() * kBytes,
                                           .scales = scales_.scales(panel),
                                           .minima = scales_.minima(panel),
@@ -123,11 +110,7 @@ class IntegerLinear final : public Linear {
                });
   }
 
-  PanelLayout layout_;
-  WeightFormat format_;
-  Activation activation_;
   PackedScales scales_;
-  AlignedFloats bias_;
   Bytes codes_;
 };
 

@@ -1,7 +1,6 @@
 // Weights of other formats than fp32, in the panels of linear_fp32.cpp: a byte (int4: half a byte, bf16 and fp16: two)
 // for every weight, and the scales of groups beside them.
 #include "kernels/linear_parts.hpp"
-#include "kernels/panel_run.hpp"
 
 namespace dynexec {
 namespace {
@@ -24,39 +23,26 @@ PackedProduct product_of(WeightType type) {
   }
 }
 
-class StoredLinear final : public Linear {
+class StoredLinear final : public PanelLinear {
  public:
   StoredLinear(const std::vector<StoredMatrix>& parts, const std::vector<std::vector<float>>& biases,
                Activation activation)
-      : layout_{parts.front().in, parts.front().out, static_cast<int>(parts.size())},
-        format_(parts.front().format),
-        activation_(activation),
-        scales_(layout_, parts),
-        bias_(pack_biases(layout_, biases)) {
+      : PanelLinear(layout_of(parts), parts.front().format, biases, activation), scales_(layout_, parts) {
     for (const StoredMatrix& part : parts)
       check_size("weight", halves() ? part.halves.size() : part.codes.size(), layout_.in, layout_.out);
     codes_ = Bytes(layout_.size(code_rows()) * (halves() ? 2 : 1));
     for (int p = 0; p < layout_.parts; ++p) pack_codes(parts[static_cast<std::size_t>(p)], p);
   }
 
-  std::int64_t in_features() const override { return layout_.in; }
-  std::int64_t out_features() const override { return layout_.out; }
-  std::string format() const override { return format_.name(); }
-  std::int64_t weight_bytes() const override {
-    return codes_.size() + scales_.bytes() + bias_.size() * static_cast<std::int64_t>(sizeof(float));
-  }
-  double macs_per_row() const override { return macs_of(layout_); }
-  void forward(const float* x, float* y, std::int64_t rows) const override { run(x, y, rows, false); }
-  void forward_add(const float* x, float* y, std::int64_t rows) const override { run(x, y, rows, true); }
-
   void weight_row(std::int64_t index, float* out) const override {
-    const std::int64_t column = index % layout_.out;
-    const int part = static_cast<int>(index / layout_.out);
+    const std::int64_t column = column_of(index);
+    const int part = part_of(index);
     const auto place = layout_.place_of(column, part, code_rows());
     for (std::int64_t k = 0; k < layout_.in; ++k) out[k] = scales_.value(code_at(place, k), column, part, k);
   }
 
  private:
+  std::int64_t stored_bytes() const override { return codes_.size() + scales_.bytes(); }
   bool halves() const { return format_.type == WeightType::bf16 || format_.type == WeightType::fp16; }
   std::int64_t code_rows() const { return format_.type == WeightType::int4 ? pairs_of(layout_.in) : layout_.in; }
 
@@ -101,12 +87,12 @@ class StoredLinear final : public Linear {
     return sums.data();
   }
 
-  void run(const float* x, float* y, std::int64_t rows, bool add) const {
+  void run(const float* x, float* y, std::int64_t rows, bool add) const override {
     const PackedProduct product = product_of(format_.type);
     const float* sums = group_sums(x, rows);
     const std::int64_t code_bytes = halves() ? 2 : 1;
-    run_panels(layout_, {.scale = scales_.columns(), .bias = bias_.data(), .activation = activation_, .add = add}, y,
-               rows, [&](std::int64_t panel, std::int64_t first, int count, float* tile) {
+    run_panels(layout_, epilogue(scales_.columns(), add), y, rows,
+               [&](std::int64_t panel, std::int64_t first, int count, float* tile) {
                  const PackedPanel packed{
                      .codes = codes_.as<std::uint8_t>() + panel * kPanelWidth * code_rows() * code_bytes,
                      .scales = scales_.scales(panel),
@@ -118,11 +104,7 @@ class StoredLinear final : public Linear {
                });
   }
 
-  PanelLayout layout_;
-  WeightFormat format_;
-  Activation activation_;
   PackedScales scales_;
-  AlignedFloats bias_;
   Bytes codes_;
 };
 

@@ -8,30 +8,26 @@
 namespace dynexec {
 namespace {
 
-// One vector of weights at a time: kSteps steps of k of Vec::kLanes columns.
+// Codes that lie side by side: kSteps steps of k of Vec::kLanes columns.
 struct Bf16Codes {
   using Code = std::uint16_t;
   static constexpr int kSteps = 1;
-  static void load(const Code* p, Vec* w) { w[0] = load_bf16(p); }
+  static Vec load(const Code* p, int) { return load_bf16(p); }
 };
 struct Fp16Codes {
   using Code = std::uint16_t;
   static constexpr int kSteps = 1;
-  static void load(const Code* p, Vec* w) { w[0] = load_fp16(p); }
+  static Vec load(const Code* p, int) { return load_fp16(p); }
 };
 struct Int8Codes {
   using Code = std::int8_t;
   static constexpr int kSteps = 1;
-  static void load(const Code* p, Vec* w) { w[0] = load_int8(p); }
+  static Vec load(const Code* p, int) { return load_int8(p); }
 };
 struct Int4Codes {
   using Code = std::uint8_t;
   static constexpr int kSteps = 2;
-  static void load(const Code* p, Vec* w) {
-    const Nibbles both = load_nibbles(p);
-    w[0] = low(both);
-    w[1] = high(both);
-  }
+  static Vec load(const Code* p, int step) { return step == 0 ? low(load_nibbles(p)) : high(load_nibbles(p)); }
 };
 
 // Some rows and columns of a panel on their way through k.
@@ -63,23 +59,25 @@ inline void packed_block(const PackedOperands<Codes>& o, int64_t depth, bool fir
   const int64_t ldx = o.ldx;
   int64_t k = 0;
   for (; k + Codes::kSteps <= depth; k += Codes::kSteps) {
+#pragma GCC unroll 2
+    for (int s = 0; s < Codes::kSteps; ++s) {
+      // One step's weights and one row's x at a time: with more of them than that, sums would leave the registers.
+      Vec w[NV];
 #pragma GCC unroll 16
-    for (int v = 0; v < NV; ++v) {
-      Vec w[Codes::kSteps];
-      Codes::load(codes + v * Vec::kLanes, w);
+      for (int v = 0; v < NV; ++v) w[v] = Codes::load(codes + v * Vec::kLanes, s);
 #pragma GCC unroll 16
       for (int r = 0; r < MR; ++r) {
-#pragma GCC unroll 2
-        for (int s = 0; s < Codes::kSteps; ++s) acc[r][v] = fma(broadcast(x[r * ldx + k + s]), w[s], acc[r][v]);
+        const Vec value = broadcast(x[r * ldx + k + s]);
+#pragma GCC unroll 16
+        for (int v = 0; v < NV; ++v) acc[r][v] = fma(value, w[v], acc[r][v]);
       }
     }
     codes += o.width;
   }
   if (k < depth) {
     for (int v = 0; v < NV; ++v) {
-      Vec w[Codes::kSteps];
-      Codes::load(codes + v * Vec::kLanes, w);
-      for (int r = 0; r < MR; ++r) acc[r][v] = fma(broadcast(x[r * ldx + k]), w[0], acc[r][v]);
+      const Vec w = Codes::load(codes + v * Vec::kLanes, 0);
+      for (int r = 0; r < MR; ++r) acc[r][v] = fma(broadcast(x[r * ldx + k]), w, acc[r][v]);
     }
   }
 #pragma GCC unroll 16
@@ -125,16 +123,15 @@ void packed_rows(const PackedOperands<Codes>& o, int rows, int64_t depth, int wi
 template <class Codes>
 void packed_product(const float* x, int64_t ldx, int rows, const PackedPanel& panel, int64_t depth, int width, float* c,
                     int64_t ldc) {
-  const int row_groups = rows <= kMostRows ? 1 : (rows + kRowGroup - 1) / kRowGroup;
-  const int passes = row_groups * column_passes<kMostRows>((rows + row_groups - 1) / row_groups, width);
+  const int parts = row_groups(rows);
+  const int passes = parts * column_passes<kMostRows>((rows + parts - 1) / parts, width);
   // Several passes share a block of weights through the first-level cache.
   const int64_t block = panel.group > 0 ? panel.group : passes == 1 ? depth : kDepthBlock;
   const int64_t groups = panel.group > 0 ? (depth + panel.group - 1) / panel.group : 0;
   const auto* codes = static_cast<const typename Codes::Code*>(panel.codes);
   for (int64_t k = 0, group = 0; k < depth; k += block, ++group) {
     const int64_t steps = depth - k < block ? depth - k : block;
-    for (int g = 0; g < row_groups; ++g) {
-      const int begin = rows * g / row_groups, end = rows * (g + 1) / row_groups;
+    each_row_group(rows, [&](int begin, int end) {
       const PackedOperands<Codes> operands{.x = x + begin * ldx + k,
                                            .ldx = ldx,
                                            .codes = codes + k / Codes::kSteps * width,
@@ -146,7 +143,7 @@ void packed_product(const float* x, int64_t ldx, int rows, const PackedPanel& pa
                                            .c = c + begin * ldc,
                                            .ldc = ldc};
       packed_rows<Codes, kMostRows>(operands, end - begin, steps, width, k == 0);
-    }
+    });
   }
 }
 

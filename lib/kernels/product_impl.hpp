@@ -14,6 +14,17 @@ using std::int64_t;
 constexpr int kMostRows = Vec::kRegisters >= 32 ? 14 : 6;
 // Rows of a group when there are more than that: several groups that read whole panels repay the narrower passes.
 constexpr int kRowGroup = 6;
+
+inline int row_groups(int rows) {
+  return rows <= kMostRows ? 1 : (rows + kRowGroup - 1) / kRowGroup;
+}
+// Calls run(begin, end) for groups of rows of nearly the same size.
+template <class Run>
+void each_row_group(int rows, const Run& run) {
+  const int groups = row_groups(rows);
+  for (int g = 0; g < groups; ++g) run(rows * g / groups, rows * (g + 1) / groups);
+}
+
 // Steps of k after which the next group of rows or columns takes its turn, so that weights are read from
 // memory once: 64 * 64 floats are half of a first-level cache.
 constexpr int64_t kDepthBlock = 64;
@@ -123,7 +134,7 @@ constexpr int column_passes(int rows, int width) {
 
 void product(const float* x, int64_t ldx, int rows, const float* b, int64_t ldb, int64_t depth, int width, float* c,
              int64_t ldc, bool accumulate) {
-  const int groups = rows <= kMostRows ? 1 : (rows + kRowGroup - 1) / kRowGroup;
+  const int groups = row_groups(rows);
   const int passes = groups * column_passes<kMostRows>((rows + groups - 1) / groups, width);
   // One pass over the weights streams by itself; several share a block through the first-level cache, and
   // fetch the next one meanwhile.
@@ -135,11 +146,10 @@ void product(const float* x, int64_t ldx, int rows, const float* b, int64_t ldb,
     const int64_t steps = depth - k < block ? depth - k : block;
     const float* next = b + (k + steps) * ldb;
     Ahead ahead{next, next + kDepthBlock * ldb, lines};
-    for (int g = 0; g < groups; ++g) {
-      const int begin = rows * g / groups, end = rows * (g + 1) / groups;
+    each_row_group(rows, [&](int begin, int end) {
       const Operands operands{x + begin * ldx + k, ldx, b + k * ldb, ldb, c + begin * ldc, ldc};
       product_group<kMostRows>(operands, end - begin, steps, width, accumulate || k > 0, ahead);
-    }
+    });
     k += steps;
   } while (k < depth);
 }

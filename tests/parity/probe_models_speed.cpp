@@ -3,8 +3,11 @@
 //   threads N                     -> ok
 //   decode COUNT ID...            -> seconds for COUNT greedy tokens after the prompt, then the tokens
 //   rows M COUNT                  -> seconds of COUNT passes of M rows behind the present context, best
-//   single pass bandwidth                     -> bytes per second of reading 512 MiB
-// Usage: probe_models_speed FOLDER CAPACITY
+//                                    single pass
+//   bytes                         -> bytes of weights that decoding one token reads
+//   bandwidth                     -> bytes per second of reading 512 MiB
+// Usage: probe_models_speed FOLDER CAPACITY [FORMAT]
+// FORMAT is that of the layers and the head.
 #include <algorithm>
 #include <chrono>
 #include <cstdio>
@@ -79,9 +82,11 @@ void bandwidth() {
 }  // namespace
 
 int main(int argc, char** argv) {
-  if (argc != 3) return 2;
+  if (argc != 3 && argc != 4) return 2;
   try {
-    DecoderSession session(Decoder::load(std::filesystem::path(argv[1])), std::stoll(argv[2]));
+    const WeightFormat format = weight_format(argc == 4 ? argv[3] : "fp32");
+    const DecoderFormats formats{.layers = format, .head = format};
+    DecoderSession session(Decoder::load(std::filesystem::path(argv[1]), formats), std::stoll(argv[2]));
     for (std::string line; std::getline(std::cin, line);) {
       std::istringstream words(line);
       std::string command;
@@ -95,6 +100,8 @@ int main(int argc, char** argv) {
         decode(session, words);
       } else if (command == "rows") {
         rows(session, words);
+      } else if (command == "bytes") {
+        std::printf("%.0f\n", session.decoder().weight_bytes());
       } else {
         bandwidth();
       }
