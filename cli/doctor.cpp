@@ -8,6 +8,7 @@
 #include "cli/commands.hpp"
 #include "cli/versions.hpp"
 #include "kernels/linear.hpp"
+#include "kernels/peak_rates.hpp"
 #include "measure/bandwidth.hpp"
 #include "measure/build_info.hpp"
 #include "measure/clock.hpp"
@@ -62,6 +63,10 @@ int doctor(const DoctorArgs& args) {
     if (name != "kernels") json[name] = version;
   for (const BandwidthPoint& point : bandwidth.points)
     json[fmt::format("read_gb_per_s_{}_threads", point.threads)] = point.gb_per_s;
+  std::vector<int> counts{1};
+  if (cpus > 1) counts.push_back(cpus);
+  for (const PeakRate& rate : measure_peak_rates(counts))
+    json[fmt::format("peak_{}_gmac_per_s_{}_threads", rate.numbers, rate.threads)] = rate.gmac_per_s;
   json["problems"] = find_problems(cpu, timer);
 
   const Format format = parse_format(args.format);

@@ -29,6 +29,7 @@ Options as_options(const GenerateArgs& args) {
   set("model.target", args.model);
   if (!args.weights.empty()) set("model.weights", args.weights);
   if (!args.head_weights.empty()) set("model.head_weights", args.head_weights);
+  if (!args.kv_cache.empty()) set("model.kv_cache", args.kv_cache);
   set("generation.max_new_tokens", args.max_tokens);
   set("generation.stop_at_end", !args.ignore_end);
   set("generation.temperature", args.temperature);

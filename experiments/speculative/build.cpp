@@ -6,47 +6,13 @@
 
 #include "base/error.hpp"
 #include "base/resource_path.hpp"
+#include "experiments/decoder_sessions.hpp"
 #include "experiments/speculative/path.hpp"
 #include "experiments/text_task.hpp"
 #include "kernels/thread_pool.hpp"
-#include "weights/model_folder.hpp"
 
 namespace dynexec::speculative {
 namespace {
-
-// One model in as many weight formats as paths ask for, each with a session of its own.
-class Sessions {
- public:
-  Sessions(std::string role, const std::string& path)
-      : role_(std::move(role)), path_(path), folder_(ModelFolder::open(resolve_path(path))) {}
-
-  // The same for the same formats. capacity: positions, bounded by the model's.
-  std::shared_ptr<DecoderSession> get(const DecoderFormats& formats, std::int64_t capacity) {
-    auto& session = sessions_[formats.name()];
-    if (!session) {
-      const auto decoder = Decoder::load(folder_, formats);
-      session = std::make_shared<DecoderSession>(decoder, std::min(capacity, decoder->config().max_positions));
-    }
-    return session;
-  }
-  double memory_bytes() const {
-    double most = 0;  // paths run one at a time on a device that holds what they need
-    for (const auto& [name, session] : sessions_) most = std::max(most, session->decoder().memory_bytes());
-    return most;
-  }
-  Provenance provenance() const {
-    return {.role = role_,
-            .path = path_,
-            .sha256 = folder_.sha256(),
-            .parameters = sessions_.begin()->second->decoder().parameters()};
-  }
-  DecoderConfig config() const { return parse_decoder_config(folder_); }
-
- private:
-  std::string role_, path_;
-  ModelFolder folder_;
-  std::map<std::string, std::shared_ptr<DecoderSession>> sessions_;
-};
 
 // Draft and target must agree on what a token id means, or accepted text would be nonsense.
 void check_same_vocabulary(const Tokenizer& target, const Tokenizer& draft, const Options& options) {
@@ -93,7 +59,7 @@ Experiment build(const Node& root) {
   experiment.task = tasks.test;
   experiment.set_threads = set_compute_threads;
 
-  Sessions targets("target", options.target);
+  DecoderSessions targets("target", options.target);
   const DecoderConfig config = targets.config();
   const std::shared_ptr<const Tokenizer> tokenizer = Tokenizer::load(resolve_path(options.target));
 
@@ -119,7 +85,7 @@ Experiment build(const Node& root) {
       return probe_decode_ms(*baseline, prompts->front());
     };
 
-  std::optional<Sessions> drafts;
+  std::optional<DecoderSessions> drafts;
   for (const PathOptions& path : options.paths) {
     if (path.drafter != DrafterKind::model) continue;
     if (!drafts) {

@@ -33,10 +33,6 @@ PolicyOptions read_policy(const Node& node) {
   return policy;
 }
 
-WeightFormat read_format(const Node& node, const std::string& key, const WeightFormat& fallback) {
-  return weight_format(node.get_choice(key, fallback.name(), weight_format_names()));
-}
-
 std::string describe_policy(const PolicyOptions& policy) {
   if (policy.name == "constant") return fmt::format("constant {}", policy.length);
   if (policy.name == "heuristic") return fmt::format("heuristic from {}, max {}", policy.length, policy.max_length);
@@ -100,11 +96,6 @@ std::string PathOptions::describe() const {
   const std::string formats = drafter_key().substr(drafter_name().size());
   if (!speculative()) return "autoregressive" + formats;
   return drafter_name() + ", " + describe_policy(policy) + formats;
-}
-
-DecoderFormats read_formats(const Node& node, const std::string& prefix, const DecoderFormats& fallback) {
-  return {.layers = read_format(node, prefix + "weights", fallback.layers),
-          .head = read_format(node, prefix + "head_weights", fallback.head)};
 }
 
 GenerationOptions read_generation(const Node& node) {

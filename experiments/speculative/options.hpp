@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "config/node.hpp"
+#include "experiments/decoder_sessions.hpp"
 #include "experiments/speculative/decode_loop.hpp"
 
 namespace dynexec::speculative {
@@ -38,8 +39,6 @@ struct Options {
   std::vector<PathOptions> paths;  // [0] is autoregressive
 };
 
-// The keys `weights` and `head_weights`, with `prefix` before them.
-DecoderFormats read_formats(const Node& node, const std::string& prefix, const DecoderFormats& fallback);
 GenerationOptions read_generation(const Node& node);
 // Reads `model`, `generation`, `calibration` and `paths`; Error(config) with place and remedy.
 Options read_options(const Node& root);

@@ -102,7 +102,7 @@ class DecodePath : public Path {
     return {.macs = cost.macs,
             .weight_bytes = cost.weight_bytes,
             .matrices = {},
-            .dynamic_macs = std::min(cost.macs, cost.kv_bytes / sizeof(float) * shared),
+            .dynamic_macs = std::min(cost.macs, cost.kv_bytes / parts_.target->cache_value_bytes() * shared),
             .activation_bytes = cost.kv_bytes};
   }
 

@@ -86,7 +86,7 @@ ReasoningTask::ReasoningTask(const ReasoningOptions& options) {
     } while (!seen.insert(problem.prompt()).second);
     const std::string group = family + "/" + std::to_string(difficulty);
     samples_.push_back({i, split_name(options.split) + "/" + group + "/" + std::to_string(i), group,
-                        TextInput{problem.prompt(), problem.answer}});
+                        TextInput{problem.prompt(), problem.answer, problem.solution()}});
   }
 }
 

@@ -39,4 +39,33 @@ class AlignedFloats {
   std::shared_ptr<void> cluster_;  // keeps the shared pages; empty for a block of its own
 };
 
+// Zeroed bytes of the same kind.
+class AlignedBytes {
+ public:
+  AlignedBytes() = default;
+  explicit AlignedBytes(std::int64_t count) : floats_(floats_for(count)), count_(count) {}
+  static AlignedBytes clustered(std::int64_t count) {
+    AlignedBytes bytes;
+    bytes.floats_ = AlignedFloats::clustered(floats_for(count));
+    bytes.count_ = count;
+    return bytes;
+  }
+
+  template <class T>
+  T* as() {
+    return reinterpret_cast<T*>(floats_.data());
+  }
+  template <class T>
+  const T* as() const {
+    return reinterpret_cast<const T*>(floats_.data());
+  }
+  std::int64_t size() const { return count_; }
+
+ private:
+  static constexpr std::int64_t floats_for(std::int64_t bytes) { return (bytes + 3) / 4; }
+
+  AlignedFloats floats_;
+  std::int64_t count_ = 0;
+};
+
 }  // namespace dynexec

@@ -32,14 +32,16 @@ struct Range {
 // its own positions in ascending order whatever the other rows see.
 class Block {
  public:
-  Block(const KvCache& cache, const AttentionRows& request, std::int64_t begin, std::int64_t end, float* memory)
-      : cache_(cache), request_(request), kernels_(kernel_branch()), begin_(begin), tokens_(end - begin) {
+  Block(const KvCache& cache, const KvHead& head, const AttentionRows& request, std::int64_t begin, std::int64_t end,
+        float* memory)
+      : cache_(cache), head_(head), request_(request), kernels_(kernel_branch()), begin_(begin), tokens_(end - begin) {
     const std::int64_t rows = tokens_ * request.heads;
     query_ = memory;
     scores_ = query_ + round_up(rows * cache.head_dim(), kPanelStep);
     out_ = scores_ + rows * kScoreStride;
     maximum_ = out_ + rows * cache.padded_dim();
     sum_ = maximum_ + rows;
+    tile_ = memory + round_up(row_floats(cache, rows), kPanelStep);
     for (std::int64_t t = 0; t < tokens_; ++t) {
       const float* source = request.query + (begin + t) * request.query_stride;
       std::copy_n(source, request.heads * cache.head_dim(), query_ + t * request.heads * cache.head_dim());
@@ -50,15 +52,14 @@ class Block {
   }
 
   static std::int64_t floats(const KvCache& cache, std::int64_t rows) {
-    return round_up(rows * cache.head_dim(), kPanelStep) + rows * (kScoreStride + cache.padded_dim() + 2);
+    const std::int64_t tile = cache.format() == CacheFormat::fp32 ? 0 : kTilePositions * cache.padded_dim();
+    return round_up(row_floats(cache, rows), kPanelStep) + tile;
   }
 
-  void run(const float* keys, const float* values) {
+  void run() {
     const std::int64_t first_span = first_position(0) / kSpan;
     const std::int64_t last_span = last_position(tokens_ - 1) / kSpan;
-    for (std::int64_t span = first_span; span <= last_span; ++span) {
-      run_span(span * kSpan, keys + span * kSpan * cache_.head_dim(), values + span * kSpan * cache_.padded_dim());
-    }
+    for (std::int64_t span = first_span; span <= last_span; ++span) run_span(span * kSpan);
   }
 
   void store() {
@@ -74,6 +75,9 @@ class Block {
   }
 
  private:
+  static std::int64_t row_floats(const KvCache& cache, std::int64_t rows) {
+    return round_up(rows * cache.head_dim(), kPanelStep) + rows * (kScoreStride + cache.padded_dim() + 2);
+  }
   std::int64_t last_position(std::int64_t token) const {
     return request_.sees > 0 ? request_.sees - 1 : request_.first + begin_ + token;
   }
@@ -85,7 +89,22 @@ class Block {
             std::min<std::int64_t>(kSpan, last_position(token) + 1 - start)};
   }
 
-  void run_span(std::int64_t start, const float* keys, const float* values) {
+  // The tile of keys from position `first` on, [head_dim, kTilePositions].
+  const float* key_tile(std::int64_t first) const {
+    const std::int64_t at = first * cache_.head_dim();
+    if (cache_.format() == CacheFormat::fp32) return head_.keys + at;
+    kernels_.widen_columns(head_.key_codes + at, head_.key_scales + first, cache_.head_dim(), kTilePositions, tile_);
+    return tile_;
+  }
+  // Values of positions of one tile, [count, padded_dim].
+  const float* value_rows(std::int64_t first, std::int64_t count) const {
+    const std::int64_t padded = cache_.padded_dim();
+    if (cache_.format() == CacheFormat::fp32) return head_.values + first * padded;
+    kernels_.widen_rows(head_.value_codes + first * padded, head_.value_scales + first, count, padded, tile_);
+    return tile_;
+  }
+
+  void run_span(std::int64_t start) {
     // Tokens that see something of the span: later tokens start and end later, so they are consecutive.
     std::int64_t begin = 0, end = tokens_;
     while (begin < end && range(begin, start).low >= range(begin, start).high) ++begin;
@@ -93,24 +112,24 @@ class Block {
     if (begin == end) return;
     const Range widest{range(begin, start).low, range(end - 1, start).high};
     const Range shared{range(end - 1, start).low, range(begin, start).high};
-    compute_scores(begin, end, widest, keys);
+    compute_scores(begin, end, widest, start);
     for (std::int64_t t = begin; t < end; ++t) softmax(t, range(t, start));
     if (shared.low >= shared.high) {
-      for (std::int64_t t = begin; t < end; ++t) add_values(t, t + 1, range(t, start), values);
+      for (std::int64_t t = begin; t < end; ++t) add_values(t, t + 1, range(t, start), start);
       return;
     }
-    for (std::int64_t t = begin; t < end; ++t) add_values(t, t + 1, {range(t, start).low, shared.low}, values);
-    add_values(begin, end, shared, values);
-    for (std::int64_t t = begin; t < end; ++t) add_values(t, t + 1, {shared.high, range(t, start).high}, values);
+    for (std::int64_t t = begin; t < end; ++t) add_values(t, t + 1, {range(t, start).low, shared.low}, start);
+    add_values(begin, end, shared, start);
+    for (std::int64_t t = begin; t < end; ++t) add_values(t, t + 1, {shared.high, range(t, start).high}, start);
   }
 
-  void compute_scores(std::int64_t begin, std::int64_t end, Range positions, const float* keys) {
+  void compute_scores(std::int64_t begin, std::int64_t end, Range positions, std::int64_t start) {
     const std::int64_t dim = cache_.head_dim(), row = begin * request_.heads;
     const int rows = static_cast<int>((end - begin) * request_.heads);
     for (std::int64_t p = positions.low / kPanelStep * kPanelStep; p < positions.high;) {
       const std::int64_t column = p % kTilePositions, tile = p - column;
       const std::int64_t stop = std::min(tile + kTilePositions, round_up(positions.high, kPanelStep));
-      kernels_.product(query_ + row * dim, dim, rows, keys + tile * dim + column, kTilePositions, dim,
+      kernels_.product(query_ + row * dim, dim, rows, key_tile(start + tile) + column, kTilePositions, dim,
                        static_cast<int>(stop - p), scores_ + row * kScoreStride + p, kScoreStride, false);
       p = stop;
     }
@@ -125,52 +144,33 @@ class Block {
     }
   }
 
-  void add_values(std::int64_t begin, std::int64_t end, Range positions, const float* values) {
-    if (positions.low >= positions.high) return;
+  // Sums go on where they are from tile to tile, so that where it is cut does not show.
+  void add_values(std::int64_t begin, std::int64_t end, Range positions, std::int64_t start) {
     const std::int64_t padded = cache_.padded_dim(), row = begin * request_.heads;
     const int rows = static_cast<int>((end - begin) * request_.heads);
-    for (std::int64_t d = 0; d < padded; d += kPanelWidth) {
-      const int columns = static_cast<int>(std::min<std::int64_t>(kPanelWidth, padded - d));
-      kernels_.product(scores_ + row * kScoreStride + positions.low, kScoreStride, rows,
-                       values + positions.low * padded + d, padded, positions.high - positions.low, columns,
-                       out_ + row * padded + d, padded, true);
+    const bool tiles = cache_.format() != CacheFormat::fp32;
+    for (std::int64_t p = positions.low; p < positions.high;) {
+      const std::int64_t stop =
+          tiles ? std::min(positions.high, p / kTilePositions * kTilePositions + kTilePositions) : positions.high;
+      const float* values = value_rows(start + p, stop - p);
+      for (std::int64_t d = 0; d < padded; d += kPanelWidth) {
+        const int columns = static_cast<int>(std::min<std::int64_t>(kPanelWidth, padded - d));
+        kernels_.product(scores_ + row * kScoreStride + p, kScoreStride, rows, values + d, padded, stop - p, columns,
+                         out_ + row * padded + d, padded, true);
+      }
+      p = stop;
     }
   }
 
   const KvCache& cache_;
+  KvHead head_;
   const AttentionRows& request_;
   const KernelBranch& kernels_;
   std::int64_t begin_, tokens_;
-  float *query_, *scores_, *out_, *maximum_, *sum_;
+  float *query_, *scores_, *out_, *maximum_, *sum_, *tile_;
 };
 
 }  // namespace
-
-KvCache::KvCache(std::int64_t layers, std::int64_t kv_heads, std::int64_t head_dim, std::int64_t capacity)
-    : kv_heads_(kv_heads),
-      head_dim_(head_dim),
-      padded_dim_(round_up(head_dim, kPanelStep)),
-      capacity_(capacity),
-      tiles_(round_up(capacity, kTilePositions) / kTilePositions),
-      keys_(layers * kv_heads * tiles_ * kTilePositions * head_dim),
-      values_(layers * kv_heads * tiles_ * kTilePositions * padded_dim_) {}
-
-const float* KvCache::keys(std::int64_t layer, std::int64_t head) const {
-  return keys_.data() + (layer * kv_heads_ + head) * tiles_ * kTilePositions * head_dim_;
-}
-
-const float* KvCache::values(std::int64_t layer, std::int64_t head) const {
-  return values_.data() + (layer * kv_heads_ + head) * tiles_ * kTilePositions * padded_dim_;
-}
-
-void KvCache::write(std::int64_t layer, std::int64_t head, std::int64_t position, const float* key,
-                    const float* value) {
-  const std::int64_t plane = (layer * kv_heads_ + head) * tiles_ * kTilePositions;
-  float* k = keys_.data() + plane * head_dim_ + position / kTilePositions * kTilePositions * head_dim_ +
-             position % kTilePositions;
-  for (std::int64_t d = 0; d < head_dim_; ++d) k[d * kTilePositions] = key[d];
-  std::copy_n(value, head_dim_, values_.data() + (plane + position) * padded_dim_);
-}
 
 std::int64_t attention_scratch(const KvCache& cache, std::int64_t heads) {
   // A share of the heads may fill a block with more rows than all heads together do (4 x 5 rows, but 12 x 2).
@@ -180,11 +180,10 @@ std::int64_t attention_scratch(const KvCache& cache, std::int64_t heads) {
 void attend(const KvCache& cache, std::int64_t layer, std::int64_t kv_head, const AttentionRows& request,
             float* scratch) {
   const std::int64_t tokens = block_tokens(request.heads);
-  const float* keys = cache.keys(layer, kv_head);
-  const float* values = cache.values(layer, kv_head);
+  const KvHead head = cache.head(layer, kv_head);
   for (std::int64_t t = 0; t < request.rows; t += tokens) {
-    Block block(cache, request, t, std::min(request.rows, t + tokens), scratch);
-    block.run(keys, values);
+    Block block(cache, head, request, t, std::min(request.rows, t + tokens), scratch);
+    block.run();
     block.store();
   }
 }

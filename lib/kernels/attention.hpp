@@ -4,34 +4,9 @@
 
 #include <cstdint>
 
-#include "kernels/aligned.hpp"
+#include "kernels/kv_cache.hpp"
 
 namespace dynexec {
-
-// Positions in one tile of the cache.
-inline constexpr std::int64_t kTilePositions = 64;
-
-// Keys and values of every layer and key/value head. Rolling back needs no work here: entries behind the
-// length are never read and are overwritten later. Keys lie in tiles [tile, head_dim, 64 positions], so that
-// 64 scores are one panel product; values lie as [position, head_dim padded to 16].
-class KvCache {
- public:
-  KvCache(std::int64_t layers, std::int64_t kv_heads, std::int64_t head_dim, std::int64_t capacity);
-
-  std::int64_t head_dim() const { return head_dim_; }
-  std::int64_t padded_dim() const { return padded_dim_; }
-  std::int64_t capacity() const { return capacity_; }
-  std::int64_t bytes() const { return (keys_.size() + values_.size()) * static_cast<std::int64_t>(sizeof(float)); }
-
-  const float* keys(std::int64_t layer, std::int64_t head) const;
-  const float* values(std::int64_t layer, std::int64_t head) const;
-  // key and value [head_dim] at `position`.
-  void write(std::int64_t layer, std::int64_t head, std::int64_t position, const float* key, const float* value);
-
- private:
-  std::int64_t kv_heads_, head_dim_, padded_dim_, capacity_, tiles_;
-  AlignedFloats keys_, values_;
-};
 
 // Rows first .. first + rows - 1 (their positions) of the heads that share one key/value head.
 struct AttentionRows {

@@ -95,6 +95,11 @@ struct KernelBranch {
   // running maximum; what lies behind them up to a whole vector is overwritten. Updates maximum and sum and
   // returns the factor by which what was accumulated so far has to be multiplied.
   float (*softmax_span)(float* scores, int count, float scale, float* maximum, float* sum);
+  // out[r, c] = codes[r, c] * scales[c], or * scales[r]. columns is a multiple of kPanelStep.
+  void (*widen_columns)(const std::int8_t* codes, const float* scales, std::int64_t rows, std::int64_t columns,
+                        float* out);
+  void (*widen_rows)(const std::int8_t* codes, const float* scales, std::int64_t rows, std::int64_t columns,
+                     float* out);
   // x *= factor
   void (*scale)(float* x, std::int64_t size, float factor);
 

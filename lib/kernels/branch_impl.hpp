@@ -25,6 +25,8 @@ constexpr KernelBranch make_branch(const char* name) {
           layer_norm,
           rotate_half,
           softmax_span,
+          widen_columns,
+          widen_rows,
           scale,
           exp_sum,
           sum,

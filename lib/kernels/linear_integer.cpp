@@ -28,7 +28,7 @@ class IntegerLinear final : public PanelLinear {
                 Activation activation)
       : PanelLinear(layout_of(parts), parts.front().format, biases, activation),
         scales_(layout_, parts),
-        codes_(layout_.size(steps()) * kBytes) {
+        codes_(AlignedBytes::clustered(layout_.size(steps()) * kBytes)) {
     if (!nibbles()) std::memset(codes_.as<std::uint8_t>(), kInt8Offset, static_cast<std::size_t>(codes_.size()));
     for (int p = 0; p < layout_.parts; ++p) {
       const StoredMatrix& part = parts[static_cast<std::size_t>(p)];
@@ -111,7 +111,7 @@ class IntegerLinear final : public PanelLinear {
   }
 
   PackedScales scales_;
-  Bytes codes_;
+  AlignedBytes codes_;
 };
 
 }  // namespace

@@ -30,7 +30,7 @@ class StoredLinear final : public PanelLinear {
       : PanelLinear(layout_of(parts), parts.front().format, biases, activation), scales_(layout_, parts) {
     for (const StoredMatrix& part : parts)
       check_size("weight", halves() ? part.halves.size() : part.codes.size(), layout_.in, layout_.out);
-    codes_ = Bytes(layout_.size(code_rows()) * (halves() ? 2 : 1));
+    codes_ = AlignedBytes::clustered(layout_.size(code_rows()) * (halves() ? 2 : 1));
     for (int p = 0; p < layout_.parts; ++p) pack_codes(parts[static_cast<std::size_t>(p)], p);
   }
 
@@ -105,7 +105,7 @@ class StoredLinear final : public PanelLinear {
   }
 
   PackedScales scales_;
-  Bytes codes_;
+  AlignedBytes codes_;
 };
 
 std::unique_ptr<Linear> make_stored(const std::vector<StoredMatrix>& parts,

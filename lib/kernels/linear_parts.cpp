@@ -35,8 +35,9 @@ float PackedScales::value(float code, std::int64_t column, int part, std::int64_
   return minima_.size() > 0 ? scaled + from_fp16(minima_.as<std::uint16_t>()[at]) : scaled;
 }
 
-Bytes PackedScales::pack(const std::vector<StoredMatrix>& parts, std::vector<float> StoredMatrix::*values) const {
-  Bytes packed(layout_.size(groups_) * static_cast<std::int64_t>(sizeof(std::uint16_t)));
+AlignedBytes PackedScales::pack(const std::vector<StoredMatrix>& parts,
+                                std::vector<float> StoredMatrix::*values) const {
+  auto packed = AlignedBytes::clustered(layout_.size(groups_) * static_cast<std::int64_t>(sizeof(std::uint16_t)));
   for (int p = 0; p < layout_.parts; ++p)
     for (std::int64_t n = 0; n < layout_.out; ++n) {
       const auto place = layout_.place_of(n, p, groups_);

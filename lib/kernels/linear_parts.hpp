@@ -46,27 +46,6 @@ class PanelLinear : public Linear {
   AlignedFloats bias_;
 };
 
-// Zeroed bytes aligned like AlignedFloats.
-class Bytes {
- public:
-  Bytes() = default;
-  explicit Bytes(std::int64_t count) : floats_(AlignedFloats::clustered((count + 3) / 4)), count_(count) {}
-
-  template <class T>
-  T* as() {
-    return reinterpret_cast<T*>(floats_.data());
-  }
-  template <class T>
-  const T* as() const {
-    return reinterpret_cast<const T*>(floats_.data());
-  }
-  std::int64_t size() const { return count_; }
-
- private:
-  AlignedFloats floats_;
-  std::int64_t count_ = 0;
-};
-
 // Scales and minima of all columns, in the order of the panels.
 class PackedScales {
  public:
@@ -83,15 +62,15 @@ class PackedScales {
   float value(float code, std::int64_t column, int part, std::int64_t k) const;
 
  private:
-  Bytes pack(const std::vector<StoredMatrix>& parts, std::vector<float> StoredMatrix::*values) const;
-  const std::uint16_t* of(const Bytes& values, std::int64_t panel) const {
+  AlignedBytes pack(const std::vector<StoredMatrix>& parts, std::vector<float> StoredMatrix::*values) const;
+  const std::uint16_t* of(const AlignedBytes& values, std::int64_t panel) const {
     return values.size() > 0 ? values.as<std::uint16_t>() + panel * kPanelWidth * groups_ : nullptr;
   }
 
   PanelLayout layout_;
   WeightFormat format_;
   std::int64_t groups_;
-  Bytes scales_, minima_;
+  AlignedBytes scales_, minima_;
   AlignedFloats columns_;
 };
 

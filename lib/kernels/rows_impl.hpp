@@ -28,6 +28,18 @@ inline void store_some(float* p, Vec a, int n) {
   }
 }
 
+void widen_columns(const std::int8_t* codes, const float* scales, int64_t rows, int64_t columns, float* out) {
+  for (int64_t r = 0; r < rows; ++r)
+    for (int64_t c = 0; c < columns; c += Vec::kLanes)
+      store(out + r * columns + c, mul(load_int8(codes + r * columns + c), load(scales + c)));
+}
+
+void widen_rows(const std::int8_t* codes, const float* scales, int64_t rows, int64_t columns, float* out) {
+  for (int64_t r = 0; r < rows; ++r)
+    for (int64_t c = 0; c < columns; c += Vec::kLanes)
+      store(out + r * columns + c, mul(load_int8(codes + r * columns + c), broadcast(scales[r])));
+}
+
 void rms_norm(const float* x, const float* weight, int64_t size, float eps, float* out) {
   Vec squares = broadcast(0.0f);
   for_vectors(size, [&](int64_t i, int n) {

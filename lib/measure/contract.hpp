@@ -28,6 +28,7 @@ struct Sample {
 struct TextInput {
   std::string prompt;
   std::string reference;  // expected answer; empty when the task has no reference
+  std::string solution;   // a text that goes on from the prompt as it should; may be empty
 };
 
 // What the code that ran has counted (never estimated from outside). Rejected tokens, drafts, heads included.

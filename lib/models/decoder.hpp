@@ -11,6 +11,7 @@
 #include <string>
 #include <vector>
 
+#include "kernels/kv_cache.hpp"
 #include "kernels/stored_matrix.hpp"
 #include "models/decoder_config.hpp"
 #include "weights/model_folder.hpp"
@@ -26,11 +27,12 @@ struct PassCost {
 // Most tokens that go through a layer together; longer inputs are cut into chunks.
 inline constexpr std::int64_t kPassRows = 192;
 
-// How a decoder's matrices are stored. Embeddings that the head does not share, norms and biases stay fp32; with a tied
-// head the embedding is read from the head's weights.
+// How a decoder's matrices, and the keys and values of its sessions, are stored. Embeddings that the head does not
+// share, norms and biases stay fp32; with a tied head the embedding is read from the head's weights.
 struct DecoderFormats {
   WeightFormat layers, head;
-  std::string name() const;  // "int8", "int8, head bf16"
+  CacheFormat cache = CacheFormat::fp32;
+  std::string name() const;  // "int8", "int8, head bf16", "fp32, kv_cache int8"
   bool operator==(const DecoderFormats&) const = default;
 };
 
@@ -114,7 +116,8 @@ class DecoderSession {
 
   const PassCost& last_cost() const;
   std::size_t cache_bytes() const;
-  double memory_bytes() const;  // cache, buffers and tables, the decoder's weights aside
+  double cache_value_bytes() const;  // of one number in a key or value, its share of the scale included
+  double memory_bytes() const;       // cache, buffers and tables, the decoder's weights aside
 
  private:
   struct State;

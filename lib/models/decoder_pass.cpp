@@ -110,7 +110,7 @@ void DecoderSession::State::attention(std::int64_t layer, std::int64_t rows, std
 
 void DecoderSession::State::run_layers(std::int64_t rows, std::int64_t first, std::int64_t begin, std::int64_t end,
                                        std::int64_t wanted) {
-  const double entry = 2.0 * static_cast<double>(config.kv_size()) * sizeof(float);
+  const double entry = 2.0 * static_cast<double>(config.kv_heads * cache.entry_bytes());
   for (std::int64_t l = begin; l < end; ++l) {
     const LayerWeights& w = weights.layers[static_cast<std::size_t>(l)];
     const std::int64_t queries = l + 1 < end ? rows : wanted, skipped = rows - queries;

@@ -27,7 +27,7 @@ DecoderSession::State::State(std::shared_ptr<const Decoder> owner, const Decoder
       config(w.config),
       capacity(checked_capacity(w.config, positions)),
       pass_rows(std::min(kPassRows, capacity)),
-      cache(config.layers, config.kv_heads, config.head_dim, capacity),
+      cache(config.layers, config.kv_heads, config.head_dim, capacity, w.formats.cache),
       hidden(pass_rows * config.hidden),
       normed(pass_rows * config.hidden),
       qkv(pass_rows * (config.query_size() + 2 * config.kv_size())),
@@ -108,6 +108,10 @@ std::int64_t DecoderSession::early_length() const {
 const PassCost& DecoderSession::last_cost() const {
   return state_->cost;
 }
+double DecoderSession::cache_value_bytes() const {
+  return static_cast<double>(state_->cache.entry_bytes()) / static_cast<double>(state_->config.head_dim);
+}
+
 std::size_t DecoderSession::cache_bytes() const {
   return static_cast<std::size_t>(state_->cache.bytes());
 }

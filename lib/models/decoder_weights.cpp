@@ -171,7 +171,10 @@ double Decoder::Weights::norm_bytes() const {
 }
 
 std::string DecoderFormats::name() const {
-  return head == layers ? layers.name() : layers.name() + ", head " + head.name();
+  std::string name = layers.name();
+  if (head != layers) name += ", head " + head.name();
+  if (cache == CacheFormat::int8) name += ", kv_cache int8";
+  return name;
 }
 
 std::shared_ptr<const Decoder> Decoder::build(DecoderConfig config, const WeightSource& source,

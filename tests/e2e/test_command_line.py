@@ -49,7 +49,10 @@ def test_missing_files_are_named(folder):
 
 
 def test_doctor_describes_the_machine(folder):
-    json.loads(dynexec("doctor", "--format", "json").ok().out)
+    machine = json.loads(dynexec("doctor", "--format", "json").ok().out)
+    for rate in ("read_gb_per_s", *(f"peak_{numbers}_gmac_per_s" for numbers in ("fp32", "bf16", "int8"))):
+        for threads in {1, machine["cpus_available"]}:
+            check(machine[f"{rate}_{threads}_threads"] > 0, f"{rate} on {threads} threads")
     check(dynexec("doctor").ok().out.strip(), "doctor prints nothing")
 
 

@@ -85,7 +85,7 @@ int main(int argc, char** argv) {
   if (argc != 3 && argc != 4) return 2;
   try {
     const WeightFormat format = weight_format(argc == 4 ? argv[3] : "fp32");
-    const DecoderFormats formats{.layers = format, .head = format};
+    const DecoderFormats formats{.layers = format, .head = format, .cache = {}};
     DecoderSession session(Decoder::load(std::filesystem::path(argv[1]), formats), std::stoll(argv[2]));
     for (std::string line; std::getline(std::cin, line);) {
       std::istringstream words(line);

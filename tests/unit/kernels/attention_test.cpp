@@ -19,15 +19,26 @@ constexpr Shape kShapes[] = {
     {5, 20, 513, 2, 65}, {1, 64, 520, 260, 0}, {30, 8, 100, 3, 17}, {1, 16, 40, 40, 1},
 };
 
+// What an int8 cache keeps of x: the nearest multiples of a 127th of the largest.
+void round_like_cache(float* x, std::int64_t size) {
+  float largest = 0;
+  for (std::int64_t d = 0; d < size; ++d) largest = std::max(largest, std::abs(x[d]));
+  for (std::int64_t d = 0; d < size; ++d) x[d] = std::nearbyint(x[d] * (127 / largest)) * (largest / 127);
+}
+
 struct Data {
-  explicit Data(const Shape& s)
+  explicit Data(const Shape& s, CacheFormat format = CacheFormat::fp32)
       : shape(s),
         keys(random_values(static_cast<std::size_t>(s.length * s.dim), 1)),
         values(random_values(static_cast<std::size_t>(s.length * s.dim), 2)),
         queries(random_values(static_cast<std::size_t>(s.rows * s.heads * s.dim), 3, 2)),
-        cache(2, 3, s.dim, s.length) {
-    for (std::int64_t p = 0; p < s.length; ++p)
+        cache(2, 3, s.dim, s.length, format) {
+    for (std::int64_t p = 0; p < s.length; ++p) {
       cache.write(1, 2, p, keys.data() + p * s.dim, values.data() + p * s.dim);
+      if (format == CacheFormat::fp32) continue;
+      round_like_cache(keys.data() + p * s.dim, s.dim);
+      round_like_cache(values.data() + p * s.dim, s.dim);
+    }
   }
 
   AttentionRows request(std::vector<float>& out) const {
@@ -82,10 +93,12 @@ void run(const KvCache& cache, std::int64_t layer, std::int64_t head, const Atte
 
 TEST_CASE("tiled attention equals the naive form, and a row does not depend on the others") {
   for_each_branch([] {
-    for (const Shape& shape : kShapes) {
+    for (int i = 0; i < 2 * static_cast<int>(std::size(kShapes)); ++i) {
+      const Shape& shape = kShapes[i / 2];
+      const bool int8 = i % 2 == 1;
       INFO("heads ", shape.heads, " dim ", shape.dim, " length ", shape.length, " rows ", shape.rows, " window ",
-           shape.window);
-      const Data data(shape);
+           shape.window, int8 ? " int8" : "");
+      const Data data(shape, int8 ? CacheFormat::int8 : CacheFormat::fp32);
       const std::int64_t width = shape.heads * shape.dim;
       std::vector<float> out(static_cast<std::size_t>(shape.rows * width), NAN), alone(out);
       run(data.cache, 1, 2, data.request(out));
@@ -109,6 +122,14 @@ TEST_CASE("tiled attention equals the naive form, and a row does not depend on t
       CHECK(std::memcmp(alone.data(), out.data(), out.size() * sizeof(float)) == 0);
     }
   });
+}
+
+TEST_CASE("an int8 cache holds a quarter of the bytes and a scale for each key and value") {
+  const KvCache wide(2, 3, 64, 100), narrow(2, 3, 64, 100, CacheFormat::int8);
+  CHECK(wide.entry_bytes() == 256);
+  CHECK(narrow.entry_bytes() == 68);
+  CHECK(wide.bytes() == 2 * 2 * 3 * 128 * 256);
+  CHECK(narrow.bytes() == 2 * 2 * 3 * 128 * 68);
 }
 
 TEST_CASE("in an encoder every row sees every position, and none behind them") {

@@ -67,14 +67,35 @@ TEST_CASE("a decoder in another weight format computes with its rounded weights"
   CHECK(DecoderFormats{.layers = weight_format("int8"), .head = {}}.name() == "int8, head fp32");
 }
 
+TEST_CASE("an int8 cache is near the exact one, counts its bytes, and is rolled back like it") {
+  const DecoderConfig config = small_config();
+  const std::vector<std::int32_t> tokens = random_tokens(config.vocab, 150);
+  const DecoderFormats formats{.layers = {}, .head = {}, .cache = CacheFormat::int8};
+  const auto decoder = Decoder::build(config, random_weights(5), {.formats = formats});
+  CHECK(formats.name() == "fp32, kv_cache int8");
+  DecoderSession narrow(decoder, 200), wide(random_decoder(config), 200);
+  const std::vector<float> exact = step_by_step(wide, tokens), found = step_by_step(narrow, tokens);
+  CHECK(distance(found, exact) > 1e-6 * distance(exact, std::vector<float>(exact.size())));
+  CHECK(distance(found, exact) < 0.05 * distance(exact, std::vector<float>(exact.size())));
+  CHECK(wide.cache_value_bytes() == 4);
+  CHECK(narrow.cache_value_bytes() == 1 + 4.0 / 16);
+  CHECK(narrow.last_cost().kv_bytes * 4 == wide.last_cost().kv_bytes * narrow.cache_value_bytes());
+  CHECK(narrow.last_cost().macs == wide.last_cost().macs);
+  CHECK(narrow.cache_bytes() * 4 == static_cast<std::size_t>(1.25 * static_cast<double>(wide.cache_bytes())));
+  const std::vector<float> last(found.end() - config.vocab, found.end());
+  narrow.truncate(100);
+  CHECK(copy(narrow.forward(std::span(tokens).subspan(100), 1)) == last);
+}
+
 TEST_CASE("in every weight format verifying several tokens equals decoding them one by one, bit for bit") {
   for (const std::string& branch : kernel_branches()) {
     select_kernel_branch(branch);
     for (const auto& entry : varied_configs())
       for (const std::string& name : weight_format_names()) {
         const WeightFormat format = weight_format(name);
-        const auto decoder =
-            Decoder::build(entry.second, random_weights(5), {.formats = {.layers = format, .head = format}});
+        const DecoderFormats formats{
+            .layers = format, .head = format, .cache = format.integer ? CacheFormat::int8 : CacheFormat::fp32};
+        const auto decoder = Decoder::build(entry.second, random_weights(5), {.formats = formats});
         const std::vector<std::int32_t> tokens = random_tokens(entry.second.vocab, 37);
         DecoderSession steps(decoder, 60), chunks(decoder, 60);
         const std::vector<float> wanted = step_by_step(steps, tokens);

@@ -1,0 +1,50 @@
+#include "experiments/decoder_sessions.hpp"
+
+#include <algorithm>
+
+#include "base/resource_path.hpp"
+
+namespace dynexec {
+namespace {
+
+WeightFormat read_format(const Node& node, const std::string& key, const WeightFormat& fallback) {
+  return weight_format(node.get_choice(key, fallback.name(), weight_format_names()));
+}
+
+}  // namespace
+
+DecoderFormats read_formats(const Node& node, const std::string& prefix, const DecoderFormats& fallback) {
+  const bool int8 = fallback.cache == CacheFormat::int8;
+  return {.layers = read_format(node, prefix + "weights", fallback.layers),
+          .head = read_format(node, prefix + "head_weights", fallback.head),
+          .cache = node.get_choice(prefix + "kv_cache", int8 ? "int8" : "fp32", {"fp32", "int8"}) == "int8"
+                       ? CacheFormat::int8
+                       : CacheFormat::fp32};
+}
+
+DecoderSessions::DecoderSessions(std::string role, const std::string& path)
+    : role_(std::move(role)), path_(path), folder_(ModelFolder::open(resolve_path(path))) {}
+
+std::shared_ptr<DecoderSession> DecoderSessions::get(const DecoderFormats& formats, std::int64_t capacity) {
+  auto& session = sessions_[formats.name()];
+  if (!session) {
+    const auto decoder = Decoder::load(folder_, formats);
+    session = std::make_shared<DecoderSession>(decoder, std::min(capacity, decoder->config().max_positions));
+  }
+  return session;
+}
+
+double DecoderSessions::memory_bytes() const {
+  double most = 0;
+  for (const auto& [name, session] : sessions_) most = std::max(most, session->decoder().memory_bytes());
+  return most;
+}
+
+Provenance DecoderSessions::provenance() const {
+  return {.role = role_,
+          .path = path_,
+          .sha256 = folder_.sha256(),
+          .parameters = sessions_.begin()->second->decoder().parameters()};
+}
+
+}  // namespace dynexec
