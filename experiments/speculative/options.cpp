@@ -4,6 +4,8 @@
 
 #include <set>
 
+#include "experiments/weights_key.hpp"
+
 namespace dynexec::speculative {
 namespace {
 
@@ -31,10 +33,6 @@ PolicyOptions read_policy(const Node& node) {
   if (policy.name == "adaedl") policy.entropy_weight = node.get_double("entropy_weight", 0.2, 0, 10);
   if (policy.name == "svip") policy.entropy_weight = node.get_double("entropy_weight", 0.15, 0, 10);
   return policy;
-}
-
-WeightFormat read_format(const Node& node, const std::string& key, const WeightFormat& fallback) {
-  return weight_format(node.get_choice(key, fallback.name(), weight_format_names()));
 }
 
 std::string describe_policy(const PolicyOptions& policy) {
@@ -103,8 +101,8 @@ std::string PathOptions::describe() const {
 }
 
 DecoderFormats read_formats(const Node& node, const std::string& prefix, const DecoderFormats& fallback) {
-  return {.layers = read_format(node, prefix + "weights", fallback.layers),
-          .head = read_format(node, prefix + "head_weights", fallback.head)};
+  return {.layers = read_weight_format(node, prefix + "weights", fallback.layers),
+          .head = read_weight_format(node, prefix + "head_weights", fallback.head)};
 }
 
 GenerationOptions read_generation(const Node& node) {
