@@ -3,20 +3,13 @@
 #include <algorithm>
 
 #include "base/resource_path.hpp"
+#include "experiments/weights_key.hpp"
 
 namespace dynexec {
-namespace {
-
-WeightFormat read_format(const Node& node, const std::string& key, const WeightFormat& fallback) {
-  return weight_format(node.get_choice(key, fallback.name(), weight_format_names()));
-}
-
-}  // namespace
-
 DecoderFormats read_formats(const Node& node, const std::string& prefix, const DecoderFormats& fallback) {
   const bool int8 = fallback.cache == CacheFormat::int8;
-  return {.layers = read_format(node, prefix + "weights", fallback.layers),
-          .head = read_format(node, prefix + "head_weights", fallback.head),
+  return {.layers = read_weight_format(node, prefix + "weights", fallback.layers),
+          .head = read_weight_format(node, prefix + "head_weights", fallback.head),
           .cache = node.get_choice(prefix + "kv_cache", int8 ? "int8" : "fp32", {"fp32", "int8"}) == "int8"
                        ? CacheFormat::int8
                        : CacheFormat::fp32};

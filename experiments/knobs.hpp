@@ -15,7 +15,7 @@ struct Knob {
   std::string name;      // the path's name
   std::string key;       // of the path's mapping, "threshold"
   // From the most careful to the fastest. The first should behave as the baseline does, so that there is a value which
-  // passes any test.
+  // passes any test; in other weights than the baseline's, as it would in them.
   std::vector<double> values;
   // Whether the output may change with it; else only its speed counts.
   bool lossy = true;

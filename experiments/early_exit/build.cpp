@@ -1,5 +1,6 @@
 // Builds the experiment "early_exit" from its config.
 #include <chrono>
+#include <map>
 
 #include "base/error.hpp"
 #include "experiments/early_exit/networks.hpp"
@@ -43,35 +44,50 @@ void check_batches(const Node& root, Shared& shared) {
   }
 }
 
+// By the name of the weight format, one for each: what is measured, recorded or learnt in one format says nothing about
+// another.
+std::map<std::string, std::shared_ptr<Shared>> share(LoadedNetwork& loaded, const Options& options,
+                                                     const std::optional<HardwareOptions>& hardware) {
+  const auto processors = std::make_shared<Processors>();
+  std::map<std::string, std::shared_ptr<Shared>> formats;
+  for (auto& [name, network] : loaded.networks) {
+    auto shared = std::make_shared<Shared>();
+    shared->network = std::move(network);
+    shared->task = loaded.test;
+    shared->calibration_ms = options.calibration_ms;
+    shared->paths = options.paths;
+    shared->hardware = hardware;
+    shared->processors = processors;
+    for (std::size_t i = 0; i < loaded.calibration->size(); ++i)
+      shared->calibration.push_back(loaded.calibration->sample(i).input);
+    formats[name] = std::move(shared);
+  }
+  return formats;
+}
+
 }  // namespace
 
 Experiment build(const Node& root) {
   const Options options = read_options(root);
-  LoadedNetwork loaded = load_network(root, options.network);
-  auto shared = std::make_shared<Shared>();
-  shared->network = std::move(loaded.network);
-  shared->task = loaded.test;
-  shared->calibration_ms = options.calibration_ms;
-  shared->paths = options.paths;
-  for (std::size_t i = 0; i < loaded.calibration->size(); ++i)
-    shared->calibration.push_back(loaded.calibration->sample(i).input);
-  check_batches(root, *shared);
+  LoadedNetwork loaded = load_network(root, options);
 
   Experiment experiment;
   experiment.task = loaded.test;
   experiment.set_threads = set_compute_threads;
   experiment.provenance = loaded.provenance;
-  shared->hardware = read_hardware(root, experiment.provenance);
-  experiment.probe_threads = [shared](int threads) {
+  const auto formats = share(loaded, options, read_hardware(root, experiment.provenance));
+  const std::shared_ptr<Shared> baseline = formats.at(options.paths.front().weights.name());
+  check_batches(root, *baseline);
+  experiment.probe_threads = [baseline](int threads) {
     set_compute_threads(threads);
     const auto start = std::chrono::steady_clock::now();
-    shared->network->start(shared->calibration.front());
-    (void)shared->network->logits(shared->network->exits());
+    baseline->network->start(baseline->calibration.front());
+    (void)baseline->network->logits(baseline->network->exits());
     return std::chrono::duration<double, std::milli>(std::chrono::steady_clock::now() - start).count();
   };
   for (const PathOptions& path : options.paths) {
-    check_exits(path, shared->network->exits());
-    experiment.paths.push_back(make_path(shared, path));
+    check_exits(path, baseline->network->exits());
+    experiment.paths.push_back(make_path(formats.at(path.weights.name()), path));
   }
   return experiment;
 }

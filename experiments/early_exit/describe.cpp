@@ -34,6 +34,25 @@ std::string describe_predictive(const PathOptions& path) {
   return path.single_jump ? text + ", single jump" : text;
 }
 
+std::string describe_method(const PathOptions& path) {
+  switch (path.method) {
+    case Method::full:
+      return "the whole network";
+    case Method::early_exit:
+      return describe_tested(path);
+    case Method::predictive:
+      return describe_predictive(path);
+    case Method::fixed:
+      return path.exit >= 0 ? fmt::format("always exit {}", path.exit)
+                            : fmt::format("always the exit as deep as {}", path.like);
+    case Method::random:
+      return fmt::format("exits as often as {}, at random", path.like);
+    case Method::oracle:
+      break;
+  }
+  return "first exit with the whole network's answer, heads free: not realisable";
+}
+
 }  // namespace
 
 const char* method_name(Method method) {
@@ -55,21 +74,8 @@ const char* method_name(Method method) {
 }
 
 std::string PathOptions::describe() const {
-  switch (method) {
-    case Method::full:
-      return "the whole network";
-    case Method::early_exit:
-      return describe_tested(*this);
-    case Method::predictive:
-      return describe_predictive(*this);
-    case Method::fixed:
-      return exit >= 0 ? fmt::format("always exit {}", exit) : fmt::format("always the exit as deep as {}", like);
-    case Method::random:
-      return fmt::format("exits as often as {}, at random", like);
-    case Method::oracle:
-      break;
-  }
-  return "first exit with the whole network's answer, heads free: not realisable";
+  const std::string text = describe_method(*this);
+  return weights == WeightFormat{} ? text : text + "; weights " + weights.name();
 }
 
 }  // namespace dynexec::early_exit

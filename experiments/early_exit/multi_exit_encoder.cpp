@@ -9,7 +9,7 @@ MultiExitEncoder::MultiExitEncoder(std::shared_ptr<const EncoderParts> parts)
 
 double MultiExitEncoder::memory_bytes() const {
   double bytes = parts_->encoder->memory_bytes() + session_.memory_bytes();
-  for (const EncoderExit& exit : parts_->exits) bytes += exit.head.weight_bytes();
+  for (const EncoderExit& exit : *parts_->exits) bytes += exit.head.weight_bytes();
   return bytes;
 }
 
@@ -28,14 +28,14 @@ void MultiExitEncoder::count() {
 }
 
 void MultiExitEncoder::run_layers_to(std::size_t exit) {
-  session_.run_to(exit < exits() ? parts_->exits[exit].layer : parts_->encoder->config().layers - 1);
+  session_.run_to(exit < exits() ? (*parts_->exits)[exit].layer : parts_->encoder->config().layers - 1);
   count();
 }
 
 std::span<const float> MultiExitEncoder::logits(std::size_t exit) {
   run_layers_to(exit);
   const std::span<const float> logits =
-      exit < exits() ? session_.classify(parts_->exits[exit].head, parts_->mean) : session_.logits();
+      exit < exits() ? session_.classify((*parts_->exits)[exit].head, parts_->mean) : session_.logits();
   count();
   return logits;
 }

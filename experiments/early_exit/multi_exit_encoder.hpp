@@ -10,11 +10,11 @@
 
 namespace dynexec::early_exit {
 
-// What the encoders of a batch's rows share.
+// What the encoders of a batch's rows share; all but the encoder also with those in other weight formats.
 struct EncoderParts {
   std::shared_ptr<const Encoder> encoder;
   std::shared_ptr<const Tokenizer> tokenizer;
-  std::vector<EncoderExit> exits;
+  std::shared_ptr<const std::vector<EncoderExit>> exits;
   bool mean = false;            // exits see the mean of the states, else the first token's
   std::int64_t max_tokens = 0;  // longer texts lose tokens before the last one, which ends a text
 };
@@ -24,7 +24,7 @@ class MultiExitEncoder : public MultiExit {
  public:
   explicit MultiExitEncoder(std::shared_ptr<const EncoderParts> parts);
 
-  std::size_t exits() const override { return parts_->exits.size(); }
+  std::size_t exits() const override { return parts_->exits->size(); }
   std::size_t classes() const override { return static_cast<std::size_t>(parts_->encoder->config().classes); }
   double memory_bytes() const override;
   double row_bytes() const override { return session_.memory_bytes(); }

@@ -39,7 +39,15 @@ void check_labels(const Node& root, const ImageTasks& tasks, std::int64_t classe
   check_labels(calibration.has("files") ? calibration : task, *tasks.calibration, classes);
 }
 
-LoadedNetwork load_cnn(const Node& root, const ModelFolder& folder) {
+void require_fp32(const Node& root, const Options& options) {
+  for (const PathOptions& path : options.paths)
+    if (path.weights != WeightFormat{})
+      path.weights_key(root).fail("is " + path.weights.name() + ", and weights of vision networks are fp32",
+                                  "remove the key, or use a text encoder");
+}
+
+LoadedNetwork load_cnn(const Node& root, const ModelFolder& folder, const Options& options) {
+  require_fp32(root, options);
   const std::shared_ptr<const Cnn> network = Cnn::load(folder);
   const ImageTasks tasks = read_image_tasks(root);
   const CnnConfig& config = network->config();
@@ -50,47 +58,49 @@ LoadedNetwork load_cnn(const Node& root, const ModelFolder& folder) {
   check_labels(root, tasks, config.classes);
   std::vector<ExitPoint> exits = load_exit_heads(folder, *network);
   if (exits.empty()) fail_without_exits(folder, "exits");
-  LoadedNetwork loaded{.network = std::make_unique<MultiExitCnn>(
-                           network, std::make_shared<const std::vector<ExitPoint>>(std::move(exits))),
-                       .test = tasks.test,
-                       .calibration = tasks.calibration,
-                       .provenance = tasks.provenance};
+  LoadedNetwork loaded{
+      .networks = {}, .test = tasks.test, .calibration = tasks.calibration, .provenance = tasks.provenance};
+  loaded.networks[WeightFormat{}.name()] =
+      std::make_unique<MultiExitCnn>(network, std::make_shared<const std::vector<ExitPoint>>(std::move(exits)));
   loaded.provenance.insert(loaded.provenance.begin(), {.role = "network", .parameters = network->parameters()});
   return loaded;
 }
 
-LoadedNetwork load_encoder(const Node& root, const ModelFolder& folder) {
-  auto parts = std::make_shared<EncoderParts>();
-  parts->encoder = Encoder::load(folder);
-  const EncoderConfig& config = parts->encoder->config();
-  parts->exits = load_encoder_exits(folder, config);
-  if (parts->exits.empty()) fail_without_exits(folder, "encoder");
-  parts->mean = parse_encoder_exits(folder.config(), (folder.path() / "config.json").string(), config.layers).mean;
-  parts->tokenizer = Tokenizer::load(folder.path());
-  parts->max_tokens = root.at("model").get_int("max_tokens", config.max_positions, 2, config.max_positions);
+LoadedNetwork load_encoder(const Node& root, const ModelFolder& folder, const Options& options) {
+  const EncoderConfig config = parse_encoder_config(folder);
+  EncoderParts parts;
+  parts.exits = std::make_shared<const std::vector<EncoderExit>>(load_encoder_exits(folder, config));
+  if (parts.exits->empty()) fail_without_exits(folder, "encoder");
+  parts.mean = parse_encoder_exits(folder.config(), (folder.path() / "config.json").string(), config.layers).mean;
+  parts.tokenizer = Tokenizer::load(folder.path());
+  parts.max_tokens = root.at("model").get_int("max_tokens", config.max_positions, 2, config.max_positions);
   const TextClassTasks tasks = read_text_class_tasks(root, config.classes, config.class_names);
-  LoadedNetwork loaded{.network = std::make_unique<MultiExitEncoder>(parts),
-                       .test = tasks.test,
-                       .calibration = tasks.calibration,
-                       .provenance = tasks.provenance};
-  loaded.provenance.insert(loaded.provenance.begin(), {.role = "network", .parameters = parts->encoder->parameters()});
+  LoadedNetwork loaded{
+      .networks = {}, .test = tasks.test, .calibration = tasks.calibration, .provenance = tasks.provenance};
+  for (const PathOptions& path : options.paths) {
+    std::unique_ptr<MultiExit>& network = loaded.networks[path.weights.name()];
+    if (network) continue;
+    parts.encoder = Encoder::load(folder, path.weights);
+    network = std::make_unique<MultiExitEncoder>(std::make_shared<const EncoderParts>(parts));
+  }
+  loaded.provenance.insert(loaded.provenance.begin(), {.role = "network", .parameters = parts.encoder->parameters()});
   return loaded;
 }
 
 struct Kind {
   bool (*describes)(const nlohmann::json& config);
-  LoadedNetwork (*load)(const Node& root, const ModelFolder& folder);
+  LoadedNetwork (*load)(const Node& root, const ModelFolder& folder, const Options& options);
 };
 constexpr Kind kKinds[] = {{is_cnn_config, load_cnn}, {is_encoder_config, load_encoder}};
 
 }  // namespace
 
-LoadedNetwork load_network(const Node& root, const std::string& name) {
-  const ModelFolder folder = ModelFolder::open(resolve_path(name));
+LoadedNetwork load_network(const Node& root, const Options& options) {
+  const ModelFolder folder = ModelFolder::open(resolve_path(options.network));
   for (const Kind& kind : kKinds) {
     if (!kind.describes(folder.config())) continue;
-    LoadedNetwork loaded = kind.load(root, folder);
-    loaded.provenance.front().path = name;
+    LoadedNetwork loaded = kind.load(root, folder, options);
+    loaded.provenance.front().path = options.network;
     loaded.provenance.front().sha256 = folder.sha256();
     return loaded;
   }

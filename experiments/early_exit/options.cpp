@@ -4,6 +4,8 @@
 #include <cmath>
 #include <set>
 
+#include "experiments/weights_key.hpp"
+
 namespace dynexec::early_exit {
 namespace {
 
@@ -72,9 +74,10 @@ void read_predictive(const Node& node, PathOptions& path) {
   }
 }
 
-PathOptions read_path(const Node& node) {
+PathOptions read_path(const Node& node, const WeightFormat& weights) {
   PathOptions path{.node = node};
   path.name = node.get_string("name");
+  path.weights = read_weight_format(node, "weights", weights);
   const std::string method =
       node.get_choice("method", "early_exit", {"full", "early_exit", "predictive_exit", "static", "random", "oracle"});
   if (method == "early_exit") {
@@ -107,30 +110,50 @@ void read_path_governor(const Node& node, bool hardware, PathOptions& path) {
         .fail("follows forecasts, which this path does not make", "use budget or constant, or method: predictive_exit");
 }
 
+// What a control does is recorded from the path that it is like, which in other weights is another network.
+void check_like(const PathOptions& path, const std::vector<PathOptions>& paths) {
+  if (path.like.empty()) return;
+  const auto found = std::find_if(paths.begin(), paths.end(), [&](const PathOptions& other) {
+    return other.name == path.like && (other.method == Method::early_exit || other.method == Method::predictive);
+  });
+  const Node like = path.node.at("like");
+  if (found == paths.end()) like.fail("names no early_exit or predictive_exit path of this config", "name one of them");
+  if (found->weights != path.weights)
+    like.fail("names a path in " + found->weights.name() + " weights, and this one runs in " + path.weights.name(),
+              "name a path in the same weights, or add weights: " + found->weights.name());
+}
+
+// Profiles take the counted bytes of weights for those of fp32.
+void check_hardware(const Node& root, const PathOptions& path) {
+  if (root.has("hardware") && path.weights != WeightFormat{})
+    path.weights_key(root).fail("is " + path.weights.name() + ", and hardware profiles model fp32 weights",
+                                "leave hardware out, or keep all weights fp32");
+}
+
 }  // namespace
+
+Node PathOptions::weights_key(const Node& root) const {
+  return (node.has("weights") ? node : root.at("model")).at("weights");
+}
 
 Options read_options(const Node& root) {
   Options options;
-  options.network = root.at("model").get_string("network");
+  const Node model = root.at("model");
+  options.network = model.get_string("network");
+  const WeightFormat weights = read_weight_format(model, "weights", {});
   options.calibration_ms = root.section("calibration").get_double("budget_ms", options.calibration_ms, 1, 1e6);
   std::set<std::string> names;
   const Node paths = root.at("paths");
   for (const Node& node : paths.items()) {
-    options.paths.push_back(read_path(node));
+    options.paths.push_back(read_path(node, weights));
     read_path_governor(node, root.has("hardware"), options.paths.back());
+    check_hardware(root, options.paths.back());
     if (!names.insert(options.paths.back().name).second)
       node.at("name").fail("is used twice", "give every path a name of its own");
   }
   if (options.paths.empty() || options.paths.front().method != Method::full)
     paths.fail("must begin with the baseline, method full", "make {name: full, method: full} the first path");
-  for (const PathOptions& path : options.paths) {
-    if (path.like.empty()) continue;
-    const bool found = std::any_of(options.paths.begin(), options.paths.end(), [&](const PathOptions& other) {
-      return other.name == path.like && (other.method == Method::early_exit || other.method == Method::predictive);
-    });
-    if (!found)
-      path.node.at("like").fail("names no early_exit or predictive_exit path of this config", "name one of them");
-  }
+  for (const PathOptions& path : options.paths) check_like(path, options.paths);
   return options;
 }
 

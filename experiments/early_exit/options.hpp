@@ -11,6 +11,7 @@
 #include "experiments/early_exit/learnt_plan.hpp"
 #include "experiments/early_exit/placement.hpp"
 #include "experiments/modelled_energy.hpp"
+#include "kernels/weight_format.hpp"
 
 namespace dynexec::early_exit {
 
@@ -20,6 +21,7 @@ const char* method_name(Method method);
 struct PathOptions {
   std::string name;
   Method method = Method::full;
+  WeightFormat weights;              // of the network that the path runs
   RuleOptions rule;                  // early_exit, predictive
   std::int64_t start_exit = 0;       // the first exit that is tested; predictive: below zero for three tenths of them
   std::vector<std::int64_t> tested;  // early_exit: the exits that are tested; empty: all from start_exit on
@@ -29,10 +31,12 @@ struct PathOptions {
   PlanOptions plan;                  // predictive, engine learnt
   Saving saving = Saving::macs;      // the same
   std::int64_t exit = -1;            // fixed; below zero: as deep as `like` on the average
-  std::string like;                  // random, fixed: the path whose exits are drawn from or whose depth is met
+  std::string like;  // random, fixed: the path, in the same weights, whose exits are drawn from or whose depth is met
   GovernorConfig governor;
   Node node;  // for errors that need the loaded network
 
+  // The place of the key that says in which weights the path runs, for errors. Only where `weights` is not fp32.
+  Node weights_key(const Node& root) const;
   std::string describe() const;
 };
 

@@ -103,8 +103,8 @@ class ExitPath : public Path {
     governor_.reset();
     if (model) governor_ = fitted();
     if (options_.governor.real)
-      pacer_ = make_pacer(shared_->processors(options_), options_.governor.options, governor_ ? &*governor_ : nullptr,
-                          model, shared_->costs(), shared_->network->exits());
+      pacer_ = make_pacer(shared_->processors->of(options_), options_.governor.options,
+                          governor_ ? &*governor_ : nullptr, model, shared_->costs(), shared_->network->exits());
   }
 
   Governor fitted() {

@@ -79,7 +79,7 @@ std::unique_ptr<Navigator> plain_navigator(const PathOptions& path, std::size_t 
 PartCosts& Shared::costs() {
   if (costs_) return *costs_;
   for (const PathOptions& path : paths)
-    if (path.governor.real) processors(path);
+    if (path.governor.real) processors->of(path);
   costs_ = std::make_unique<PartCosts>(*network, calibration, calibration_ms);
   return *costs_;
 }
@@ -119,16 +119,16 @@ const WalkModel* Shared::walk_model() {
   return walk_model_.get();
 }
 
-std::shared_ptr<Cpufreq> Shared::processors(const PathOptions& path) {
+std::shared_ptr<Cpufreq> Processors::of(const PathOptions& path) {
   const std::string& sysfs = path.governor.sysfs;
-  if (!processors_) {
-    processors_ = std::make_shared<Cpufreq>(sysfs);
+  if (!held_) {
+    held_ = std::make_shared<Cpufreq>(sysfs);
     sysfs_ = sysfs;
   }
   if (sysfs != sysfs_)
     throw Error(ErrorKind::config, "path '" + path.name + "' controls other processors than the paths before it", sysfs,
                 "name one sysfs folder for all paths: " + sysfs_);
-  return processors_;
+  return held_;
 }
 
 std::span<MultiExit* const> Shared::rows(std::size_t count) {

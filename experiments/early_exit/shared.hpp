@@ -1,4 +1,4 @@
-// What the paths of one experiment share: the network, what is known of it, and hindsight.
+// What the paths share that run the network in one weight format: the network, what is known of it, and hindsight.
 #pragma once
 
 #include <map>
@@ -16,13 +16,25 @@
 
 namespace dynexec::early_exit {
 
+// The processors' frequency, in our hands from the first call until the experiment ends.
+class Processors {
+ public:
+  // Error(config) for a path that names another folder than the one before it.
+  std::shared_ptr<Cpufreq> of(const PathOptions& path);
+
+ private:
+  std::shared_ptr<Cpufreq> held_;
+  std::string sysfs_;
+};
+
 struct Shared {
   std::unique_ptr<MultiExit> network;
   std::shared_ptr<const Task> task;   // the measured samples, for the oracle
   std::vector<std::any> calibration;  // inputs
   double calibration_ms = 1000;
-  std::vector<PathOptions> paths;
+  std::vector<PathOptions> paths;  // of the experiment, in whatever format
   std::optional<HardwareOptions> hardware;
+  std::shared_ptr<Processors> processors = std::make_shared<Processors>();  // of all formats
 
   // Measured at the first call, at the highest frequency where any path controls it.
   PartCosts& costs();
@@ -38,9 +50,6 @@ struct Shared {
 
   // Of the network under the config's profile; null without one.
   const WalkModel* walk_model();
-  // The processors' frequency, in our hands from the first call until the experiment ends. Error(config) for a path
-  // that names another folder than the one before it.
-  std::shared_ptr<Cpufreq> processors(const PathOptions& path);
 
   // A path's navigator, fitted.
   std::unique_ptr<Navigator> navigator(const PathOptions& path);
@@ -60,8 +69,6 @@ struct Shared {
 
   std::unique_ptr<RecordedExits> recorded_, recorded_for_governors_;
   std::unique_ptr<WalkModel> walk_model_;
-  std::shared_ptr<Cpufreq> processors_;
-  std::string sysfs_;  // of processors_
   std::vector<std::unique_ptr<MultiExit>> others_;
   std::vector<MultiExit*> rows_;
   std::map<std::size_t, RecordedExits> hindsight_;  // by sample

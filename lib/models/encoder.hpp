@@ -8,6 +8,7 @@
 #include <span>
 #include <vector>
 
+#include "kernels/weight_format.hpp"
 #include "models/encoder_config.hpp"
 #include "models/encoder_head.hpp"
 #include "weights/model_folder.hpp"
@@ -23,15 +24,17 @@ struct EncoderWeights;
 
 class Encoder {
  public:
-  // Loads, checks every shape and packs the weights (fused query, key and value). Throws Error(model).
-  static std::shared_ptr<const Encoder> load(const ModelFolder& folder);
-  static std::shared_ptr<const Encoder> load(const std::filesystem::path& folder);
+  // Loads, checks every shape and packs the weights (fused query, key and value). The layers' matrices are rounded to
+  // the nearest in `format`; embeddings, norms, biases and the classifier stay fp32. Throws Error(model).
+  static std::shared_ptr<const Encoder> load(const ModelFolder& folder, const WeightFormat& format = {});
+  static std::shared_ptr<const Encoder> load(const std::filesystem::path& folder, const WeightFormat& format = {});
   ~Encoder();
   Encoder(const Encoder&) = delete;
   Encoder& operator=(const Encoder&) = delete;
 
   const EncoderConfig& config() const;
-  double parameters() const;    // classifier included
+  const WeightFormat& format() const;  // of the layers' matrices
+  double parameters() const;           // classifier included
   double weight_bytes() const;  // of the layers and the classifier, packed: what a text reads, its embeddings aside
   double memory_bytes() const;  // the same and the embeddings
   double macs(std::int64_t tokens) const;  // of a text of so many tokens, classifier included

@@ -21,7 +21,9 @@ class EncoderLoader {
   AlignedFloats table(const std::string& name, std::int64_t rows, std::int64_t columns);
   // name.weight and name.bias; older checkpoints call them gamma and beta.
   AlignedFloats norm(const std::string& name, const char* part, std::int64_t size);
-  std::unique_ptr<Linear> dense(const std::string& name, std::int64_t out, std::int64_t in, Activation activation);
+  // The weights rounded to the nearest in `format`, the bias as it is.
+  std::unique_ptr<Linear> dense(const std::string& name, std::int64_t out, std::int64_t in, Activation activation,
+                                const WeightFormat& format = {});
 
   double parameters() const { return parameters_; }
   const std::set<std::string>& used() const { return used_; }

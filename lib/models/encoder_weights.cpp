@@ -22,7 +22,10 @@ double bytes_of(const AlignedFloats& values) {
   return static_cast<double>(values.size()) * sizeof(float);
 }
 
-EncoderLayer load_layer(const EncoderConfig& c, const EncoderNames& names, std::int64_t index, EncoderLoader& loader) {
+EncoderLayer load_layer(const EncoderWeights& weights, const EncoderNames& names, std::int64_t index,
+                        EncoderLoader& loader) {
+  const EncoderConfig& c = weights.config;
+  const WeightFormat& format = weights.format;
   EncoderLayer layer;
   std::vector<float> weight, bias;
   for (const std::string* part : {&names.query, &names.key, &names.value}) {
@@ -30,10 +33,10 @@ EncoderLayer load_layer(const EncoderConfig& c, const EncoderNames& names, std::
     append(weight, loader.read(name + ".weight", {c.hidden, c.hidden}));
     append(bias, loader.read(name + ".bias", {c.hidden}));
   }
-  layer.qkv = make_linear_fp32(std::move(weight), std::move(bias), c.hidden, 3 * c.hidden);
-  layer.out = loader.dense(names.layer(index, names.out), c.hidden, c.hidden, Activation::none);
-  layer.inner = loader.dense(names.layer(index, names.inner), c.intermediate, c.hidden, c.activation);
-  layer.outer = loader.dense(names.layer(index, names.outer), c.hidden, c.intermediate, Activation::none);
+  layer.qkv = make_linear(round_to_nearest(std::move(weight), 3 * c.hidden, c.hidden, format), std::move(bias));
+  layer.out = loader.dense(names.layer(index, names.out), c.hidden, c.hidden, Activation::none, format);
+  layer.inner = loader.dense(names.layer(index, names.inner), c.intermediate, c.hidden, c.activation, format);
+  layer.outer = loader.dense(names.layer(index, names.outer), c.hidden, c.intermediate, Activation::none, format);
   const std::string first = names.layer(index, names.attention_norm), second = names.layer(index, names.output_norm);
   layer.attention_norm = loader.norm(first, "weight", c.hidden);
   layer.attention_shift = loader.norm(first, "bias", c.hidden);
@@ -80,9 +83,9 @@ AlignedFloats EncoderLoader::norm(const std::string& name, const char* part, std
 }
 
 std::unique_ptr<Linear> EncoderLoader::dense(const std::string& name, std::int64_t out, std::int64_t in,
-                                             Activation activation) {
-  std::vector<float> weight = read(name + ".weight", {out, in});
-  return make_linear_fp32(std::move(weight), read(name + ".bias", {out}), in, out, activation);
+                                             Activation activation, const WeightFormat& format) {
+  StoredMatrix weight = round_to_nearest(read(name + ".weight", {out, in}), out, in, format);
+  return make_linear(std::move(weight), read(name + ".bias", {out}), activation);
 }
 
 double EncoderLayer::weight_bytes() const {
@@ -110,7 +113,7 @@ void load_encoder_weights(const ModelFolder& folder, EncoderWeights& weights) {
   }
   weights.norm = loader.norm(names.embedding_norm, "weight", c.hidden);
   weights.shift = loader.norm(names.embedding_norm, "bias", c.hidden);
-  for (std::int64_t l = 0; l < c.layers; ++l) weights.layers.push_back(load_layer(c, names, l, loader));
+  for (std::int64_t l = 0; l < c.layers; ++l) weights.layers.push_back(load_layer(weights, names, l, loader));
   if (c.classes > 0) {
     const Activation activation = c.family == "bert" ? Activation::tanh : Activation::relu;
     auto dense = loader.dense(names.pooler, c.hidden, c.hidden, activation);
@@ -120,14 +123,15 @@ void load_encoder_weights(const ModelFolder& folder, EncoderWeights& weights) {
   refuse_unknown_layer_tensors(folder, loader.used());
 }
 
-std::shared_ptr<const Encoder> Encoder::load(const ModelFolder& folder) {
+std::shared_ptr<const Encoder> Encoder::load(const ModelFolder& folder, const WeightFormat& format) {
   std::shared_ptr<Encoder> encoder(new Encoder());
+  encoder->weights_->format = format;
   load_encoder_weights(folder, *encoder->weights_);
   return encoder;
 }
 
-std::shared_ptr<const Encoder> Encoder::load(const std::filesystem::path& folder) {
-  return load(ModelFolder::open(folder));
+std::shared_ptr<const Encoder> Encoder::load(const std::filesystem::path& folder, const WeightFormat& format) {
+  return load(ModelFolder::open(folder), format);
 }
 
 Encoder::Encoder() : weights_(std::make_unique<EncoderWeights>()) {}
@@ -135,6 +139,9 @@ Encoder::~Encoder() = default;
 
 const EncoderConfig& Encoder::config() const {
   return weights_->config;
+}
+const WeightFormat& Encoder::format() const {
+  return weights_->format;
 }
 double Encoder::parameters() const {
   return weights_->parameters;

@@ -24,6 +24,7 @@ struct EncoderLayer {
 
 struct EncoderWeights {
   EncoderConfig config;
+  WeightFormat format;      // of the layers' matrices
   AlignedFloats words;      // [vocab, hidden]
   AlignedFloats positions;  // [max_positions, hidden], the embedding of token type 0 added
   AlignedFloats norm, shift;
@@ -32,7 +33,8 @@ struct EncoderWeights {
   double parameters = 0;
 };
 
-// Throws Error(model) naming tensor and shapes, also for tensors of layers that config.json does not explain.
+// In weights.format. Throws Error(model) naming tensor and shapes, also for tensors of layers that config.json does not
+// explain.
 void load_encoder_weights(const ModelFolder& folder, EncoderWeights& weights);
 
 }  // namespace dynexec

@@ -3,7 +3,7 @@
 import json
 
 import numpy as np
-from frame import bench, check, dynexec, rows, run_folder
+from frame import ROOT, bench, check, dynexec, rows, run_folder
 from safetensors.numpy import load_file, save_file
 
 
@@ -141,6 +141,62 @@ def test_a_downloaded_encoder_on_own_texts(folder):
     refused(1, "no class", task=task | {"label_field": "sentence"})
     refused(2, "three classes", task={"kind": "sentences"})
     refused(2, "max_tokens", task=task, model={"network": str(folder / "encoder"), "max_tokens": 1000})
+
+
+def formats(folder, paths, **changes):
+    """The shipped encoder with gates that are learnt from calibration samples."""
+    gated = [{"name": f"{name}-{kind}", **settings, **({"weights": weights} if weights else {})}
+             for name, weights in paths.items()
+             for kind, settings in (("full", {"method": "full"}), ("gate", {"rule": "gate", "threshold": 0.9}),
+                                    ("plan", {"method": "predictive_exit", "engine": "learnt", "rule": "gate", "threshold": 0.9}),
+                                    ("static", {"method": "static", "like": f"{name}-gate"}), ("oracle", {"method": "oracle"}))]
+    return experiment(folder, paths=gated, task={"kind": "sentences", "samples": 30},
+                      model={"network": str(ROOT / "models" / "sentences-encoder")}, **changes)
+
+
+def read_bytes(row):
+    return float(row["weight_mb_read_mean"])
+
+
+def test_weight_formats_side_by_side(folder):
+    """Each format learns from itself: what its paths do is what they do in a run without the others."""
+    both = {"fp32": None, "int8": "int8-a8"}
+    bench(formats(folder, both, calibration={"samples": 60, "budget_ms": 20}), folder / "out", "--trace").ok()
+    done = run_folder(folder / "out")
+    summary = {row["path"]: row for row in rows(done / "summary.csv")}
+    check(len(summary) == 10 and all(row["failed_rows"] == "0" and row["rows"] == "60" for row in summary.values()), f"rows: {summary}")
+    for kind in ("full", "gate", "plan", "static", "oracle"):
+        plain, quantised = summary[f"fp32-{kind}"], summary[f"int8-{kind}"]
+        check("weights" not in plain["setting"] and quantised["setting"].endswith("; weights int8-a8"), f"settings of {kind}")
+        check(abs(float(plain["quality"]) - float(quantised["quality"])) <= 0.1, f"qualities of {kind}")
+        check(read_bytes(quantised) < 0.5 * read_bytes(plain), f"{kind} reads {quantised['weight_mb_read_mean']} MB")
+        check(0 < float(quantised["tensor_mb"]) < float(plain["tensor_mb"]), f"memory of {kind}")
+    full = (summary["fp32-full"], summary["int8-full"])
+    check(full[0]["macs_mean"] == full[1]["macs_mean"], "another format makes another number of products")
+    # A byte a weight; biases, norms and heads as before.
+    check(0.25 < read_bytes(full[1]) / read_bytes(full[0]) < 0.3, f"bytes {full[0]['weight_mb_read_mean']}, {full[1]['weight_mb_read_mean']}")
+    samples = rows(done / "samples.csv")
+    check(all(float(row["weight_bytes_read"]) > 0 and row["error"] == "" for row in samples), "samples without bytes")
+    check(all(row["equal_to_baseline"] == "" for row in samples), "an answer in another format is called equal")
+
+    def traces(path):
+        lines = [json.loads(line) for line in (path / "traces.jsonl").read_text().splitlines()]
+        return sorted(json.dumps(line, sort_keys=True) for line in lines if line["path"].startswith("int8"))
+
+    alone = formats(folder, {"int8": "int8-a8"}, calibration={"samples": 60, "budget_ms": 20})
+    bench(alone, folder / "alone", "--trace").ok()
+    check(traces(done) and traces(done) == traces(run_folder(folder / "alone")), "int8 paths depend on what fp32 was calibrated to")
+
+    def refused(config, *parts):
+        bench(config, folder / "no").exits(2).one_error().says(str(config), *parts)
+
+    vision = {"network": str(ROOT / "models" / "shapes-resnet")}
+    shapes = {"task": {"kind": "shapes", "samples": 4}, "calibration": {"samples": 4}}
+    full, quantised = {"name": "full", "method": "full"}, {"name": "a", "rule": "margin", "weights": "int8"}
+    refused(experiment(folder, model=vision, paths=[full, quantised], **shapes), "paths[1].weights", "vision networks are fp32", "text encoder")
+    refused(experiment(folder, model=vision | {"weights": "bf16"}, paths=[full], **shapes), "model.weights", "vision networks are fp32")
+    refused(experiment(folder, paths=[full, quantised, {"name": "b", "method": "random", "like": "a"}]), "paths[2].like", "int8")
+    refused(experiment(folder, paths=[full, quantised | {"weights": "int4"}]), "paths[1].weights", "int4-g32")
 
 
 def test_what_does_not_fit_is_refused(folder):

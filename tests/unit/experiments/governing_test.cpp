@@ -228,7 +228,7 @@ TEST_CASE("real control: a constant level ends with its run, and costs are measu
     CHECK(speed() == high);
 
     options.governor.sysfs = (root / "others").string();
-    CHECK_THROWS_AS(shared->processors(options), Error);
+    CHECK_THROWS_AS(shared->processors->of(options), Error);
   }
   fs::remove_all(root);
 }
