@@ -163,3 +163,34 @@ def test_requirements_are_pinned(folder):
         for line in (ROOT / "scripts" / name).read_text().splitlines():
             line = line.split("#")[0].strip()
             check(not line or line.startswith("-r ") or "==" in line, f"{name}: {line} is not pinned")
+
+
+def product_test(folder, times, *products):
+    """times: {path: latencies of the samples}; an extra row of sample 9 that failed."""
+    (folder / "run").mkdir(exist_ok=True)
+    with (folder / "run" / "samples.csv").open("w", newline="") as file:
+        writer = csv.writer(file)
+        writer.writerow(["path", "sample", "repetition", "latency_ms", "error"])
+        for path, latencies in times.items():
+            for sample, latency in enumerate(latencies):
+                # The median of three repetitions, one of them disturbed.
+                writer.writerows([path, sample, r, f * latency, ""] for r, f in enumerate((1, 0.99, 40)))
+            writer.writerow([path, 9, 0, "", "too long"])
+    return run([sys.executable, ROOT / "scripts" / "product_test.py", folder / "run", *products, "--output", folder / "p.csv"])
+
+
+def test_product_test_knows_savings_that_multiply(folder):
+    plain = [8.0, 10.0, 30.0, 12.0]
+    times = {"plain": plain, "a": [t / 2 for t in plain], "b": [t / 4 for t in plain], "both": [t / 8 for t in plain],
+             "less": [t / 4 * f for t, f in zip(plain, (1.2, 0.8, 1.1, 0.9))]}
+    product_test(folder, times, "multiply=plain,a,b,both", "less=plain,a,b,less").ok()
+    multiply, less = rows(folder / "p.csv")
+    check(multiply["samples"] == "4", multiply)
+    check([float(multiply[f"product{end}"]) for end in ("", "_ci_low", "_ci_high")] == [1, 1, 1], multiply)
+    check(float(multiply["first_speedup"]) == 2 and float(multiply["both_speedup"]) == 8, multiply)
+    wanted = 2 * (1.2 * 0.8 * 1.1 * 0.9) ** 0.25
+    check(abs(float(less["product"]) - wanted) < 1e-3, less)
+    check(1.6 <= float(less["product_ci_low"]) < wanted < float(less["product_ci_high"]) <= 2.4, less)
+    for wrong, says in (("x=plain,a,b", "four paths"), ("x=plain,a,b,c", "path 'c'")):
+        result = product_test(folder, times, wrong)
+        check(result.code == 1 and says in result.err and "Traceback" not in result.err, result.err)
