@@ -1,18 +1,21 @@
 #!/usr/bin/env python3
 """Decode speed of dynexec, llama.cpp, transformers and a plain PyTorch loop on the same weights (random ones for the sizes), batch 1.
 
-    compare_peers.py PROBE [--sizes 7M,110M] [--threads 1,2] [--tokens 32] [--rounds 7] [--output FILE.csv]
+    compare_peers.py PROBE [--sizes 7M,110M] [--threads 1,2] [--tokens 32] [--rounds 7] [--busy] [--output FILE.csv]
 
 PROBE is the built tests/probe_models_speed; a size may also be the folder of a Llama model. Engines at equal bits take turns in every round; a figure is the best
-round, a ratio is that of the best rounds, a median ratio is over rounds. All that compute in fp32 must produce the same tokens. llama.cpp takes part where
+round, a ratio is that of the best rounds, a median ratio is over rounds. All that compute in fp32 must produce the same tokens. With --busy every round is
+repeated while another process keeps one core busy: `busy_slowdown` is the median of those times over the median of the others. llama.cpp takes part where
 scripts/requirements-peers.txt is installed.
 """
 
 import argparse
+import contextlib
 import csv
 import os
 import platform
 import statistics
+import subprocess
 import sys
 import tempfile
 from pathlib import Path
@@ -73,24 +76,42 @@ def ratios(own, other):
     return round(min(other) / min(own), 2), round(statistics.median(b / a for a, b in zip(own, other)), 2)
 
 
+@contextlib.contextmanager
+def busy_core():
+    process = subprocess.Popen([sys.executable, "-c", "while True: pass"])
+    try:
+        yield
+    finally:
+        process.kill()
+        process.wait()
+
+
+def decode_in_turn(engines, count, times):
+    answers = []
+    for engine, own in zip(engines, times):
+        seconds, tokens = engine.decode(count)
+        own.append(seconds / count)
+        answers.append(tokens)
+    return answers
+
+
 def measure(size, bits, threads, engines, arguments):
     """Rows of the result for one model, number of threads and bits of a weight; engines[0] is ours."""
-    times = [[] for _ in engines]
+    times, busy = [[] for _ in engines], [[] for _ in engines]
     for engine in engines:
         engine.threads(threads)
         engine.decode(4)
     for _ in range(arguments.rounds):
-        answers = []
-        for engine, own in zip(engines, times):
-            seconds, tokens = engine.decode(arguments.tokens)
-            own.append(seconds / arguments.tokens)
-            answers.append(tokens)
+        answers = decode_in_turn(engines, arguments.tokens, times)
         if bits == "32" and any(answer != answers[0] for answer in answers):
             raise SystemExit(f"{size}: the engines disagree about the tokens")
+        if arguments.busy:
+            with busy_core():
+                decode_in_turn(engines, arguments.tokens, busy)
     bandwidth = float(engines[0].ask("bandwidth")[0])
     with_rows = [engine for engine in engines if hasattr(engine, "rows")]
     costs = dict(zip((engine.format for engine in with_rows), row_costs(with_rows, arguments.rounds)))
-    for engine, own in zip(engines, times):
+    for engine, own, disturbed in zip(engines, times, busy):
         row = {"model": size, "threads": threads, "bits": bits, "engine": engine.name, "format": engine.format,
                "tokens_per_s": round(1 / min(own), 1)}
         for peer in PEERS:
@@ -99,6 +120,7 @@ def measure(size, bits, threads, engines, arguments):
             row[f"over_{peer}"], row[f"over_{peer}_median"] = ratio
         row.update(bandwidth_share=round(engine.weight_bytes / min(own) / bandwidth, 2), read_gb_per_s=round(bandwidth / 1e9, 1))
         row.update(costs.get(engine.format if engine in with_rows else "", dict.fromkeys((f"r({rows})" for rows in ROWS[1:]), "")))
+        row["busy_slowdown"] = round(statistics.median(disturbed) / statistics.median(own), 2) if disturbed else ""
         yield row
 
 
@@ -132,6 +154,7 @@ def main():
     parser.add_argument("--threads", default="1,2")
     parser.add_argument("--tokens", type=int, default=32)
     parser.add_argument("--rounds", type=int, default=7)
+    parser.add_argument("--busy", action="store_true")
     parser.add_argument("--output", type=Path)
     arguments = parser.parse_args()
     transformers_logging.set_verbosity_error()

@@ -12,6 +12,7 @@ import json
 import sys
 from pathlib import Path
 
+from readme_formats import formats
 from readme_pictures import interval, pictures
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -60,21 +61,6 @@ def by_difficulty(samples, baseline):
         if row["path"] == baseline and row["quality"]:
             scores.setdefault(row["group"].rsplit("/", 1)[-1], []).append(float(row["quality"]))
     return ", ".join(f"{sum(scores[level]) / len(scores[level]):.2f}" for level in sorted(scores))
-
-
-def peers():
-    text = []
-    for row in rows(REFERENCE / "peers.csv"):
-        if row["engine"] == "transformers":
-            text.append((row["model"], row["threads"], row["dynexec_speedup"]))
-    one = {model: number(ratio, 1) for model, threads, ratio in text if threads == "1"}
-    two = {model: number(ratio, 1) for model, threads, ratio in text if threads == "2"}
-    ratio = {(row["model"], row["threads"]): row["r(5)"] for row in rows(REFERENCE / "peers.csv") if row["engine"] == "dynexec"}
-    names = {model: "the shipped model" if "/" in model else model for model in one}
-    listed = ", ".join(f"{one[model]} / {two[model]} times as fast at {names[model]}" for model in one)
-    checks = ", ".join(f"{number(ratio[model, '1'], 2)} at {names[model]}" for model in one)
-    return (f"Against transformers with the same fp32 weights, interleaved in one run ([figures](results/reference/peers.csv), one / "
-            f"two threads), the baseline decodes {listed}. Checking 5 tokens costs, with one thread, {checks} times one token.")
 
 
 def saved(row, base, name):
@@ -235,12 +221,12 @@ def block():
         "",
         "What each file is and the command that made it: [results/reference](results/reference/README.md).",
         "",
-        peers(),
-        "",
         "![speed-up against quality](results/reference/speculative.png)",
         "",
         *exits(),
         *pictures(REFERENCE, rows),
+        "",
+        *formats(REFERENCE, rows),
         END,
     ]
     return "\n".join(lines)

@@ -1,5 +1,8 @@
 // Builds the experiment "perplexity" from its config: one model in several formats reads the same texts.
+#include <fmt/format.h>
+
 #include <chrono>
+#include <map>
 #include <set>
 
 #include "base/error.hpp"
@@ -32,8 +35,9 @@ class ScoringTask : public Task {
 };
 
 struct PathOptions {
-  std::string name;
+  std::string name, target;
   DecoderFormats formats;
+  Node node;
 };
 
 struct Options {
@@ -50,7 +54,10 @@ Options read_options(const Node& root) {
   const DecoderFormats shared = read_formats(model, "", {});
   std::set<std::string> names;
   for (const Node& node : root.at("paths").items()) {
-    options.paths.push_back({.name = node.get_string("name"), .formats = read_formats(node, "", shared)});
+    options.paths.push_back({.name = node.get_string("name"),
+                             .target = node.get_string("target", options.target),
+                             .formats = read_formats(node, "", shared),
+                             .node = node});
     if (!names.insert(options.paths.back().name).second)
       node.at("name").fail("two paths are called '" + options.paths.back().name + "'", "give every path its own name");
   }
@@ -79,16 +86,26 @@ Experiment build(const Node& root) {
   experiment.task = std::make_shared<ScoringTask>(tasks.test);
   experiment.set_threads = set_compute_threads;
 
-  DecoderSessions models("target", options.target);
-  const std::int64_t most = models.config().max_positions;
-  const std::int64_t capacity = options.max_context > 0 ? std::min(options.max_context, most) : most;
-  const std::shared_ptr<const Tokenizer> tokenizer = Tokenizer::load(resolve_path(options.target));
-  for (const PathOptions& path : options.paths)
+  const std::string& first = options.paths.front().target;
+  const std::shared_ptr<const Tokenizer> tokenizer = Tokenizer::load(resolve_path(first));
+  std::map<std::string, DecoderSessions> models;
+  for (const PathOptions& path : options.paths) models.try_emplace(path.target, "target", path.target);
+  const DecoderConfig config = models.at(first).config();
+  const std::int64_t capacity =
+      options.max_context > 0 ? std::min(options.max_context, config.max_positions) : config.max_positions;
+  for (const PathOptions& path : options.paths) {
+    DecoderSessions& model = models.at(path.target);
+    const DecoderConfig own = model.config();
+    if (own.vocab != config.vocab || own.max_positions < capacity)
+      path.node.fail(fmt::format("path '{}' has a model of {} tokens and {} positions, the baseline's has {} and {}",
+                                 path.name, own.vocab, own.max_positions, config.vocab, capacity),
+                     "compare models of one vocabulary, or set model.max_context");
     experiment.paths.push_back(
-        make_path({.name = path.name, .tokenizer = tokenizer, .session = models.get(path.formats, capacity)}));
-  experiment.provenance.push_back(models.provenance());
+        make_path({.name = path.name, .tokenizer = tokenizer, .session = model.get(path.formats, capacity)}));
+  }
+  for (const auto& [folder, model] : models) experiment.provenance.push_back(model.provenance());
   experiment.provenance.insert(experiment.provenance.end(), tasks.provenance.begin(), tasks.provenance.end());
-  const auto session = models.get(options.paths.front().formats, capacity);
+  const auto session = models.at(first).get(options.paths.front().formats, capacity);
   const std::vector<std::int32_t> ids = probe_ids(*tasks.test, *tokenizer, capacity);
   experiment.probe_threads = [session, ids](int threads) {
     set_compute_threads(threads);

@@ -134,6 +134,10 @@ Options read_options(const Node& root) {
     if (path.drafter == DrafterKind::model && options.draft.empty())
       node.fail(fmt::format("path '{}' drafts with a model, but model.draft names none", path.name),
                 "set model.draft to a model folder, or use drafter: prompt_lookup or self");
+    // Profiles take the counted bytes of weights and caches for those of fp32.
+    if (root.has("hardware") && (path.weights != DecoderFormats{} || path.draft_weights != DecoderFormats{}))
+      node.fail(fmt::format("path '{}' is not in fp32, and hardware profiles model fp32 weights", path.name),
+                "leave hardware out, or keep all weights and caches fp32");
   }
   if (options.paths.empty()) root.at("paths").fail("there are no paths", "list at least the autoregressive baseline");
   if (options.paths.front().speculative())

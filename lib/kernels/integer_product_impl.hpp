@@ -148,21 +148,25 @@ void round_group(const float* x, int64_t size, std::int8_t* codes, float* scale,
   }
   const float largest = max_lanes(most);
   *scale = largest / 127 + sum_lanes(nothing);
-  *sum = 0;
   // Of numbers so small the inverse is not finite.
   const bool known = *scale > 1e-32f;
   const Vec inverse = broadcast(known ? 127 / largest : 0);
+  Vec total = broadcast(0);  // whole numbers below 2^24: exact
   for (int64_t i = 0; i < size; i += Vec::kLanes) {
     const auto left = size - i;
-    std::int8_t rounded[Vec::kLanes] = {};
-    if (known)
-      store_int8(rounded, round_nearest(mul(
-                              left >= Vec::kLanes ? load(x + i) : load_first(x + i, static_cast<int>(left)), inverse)));
-    for (int64_t j = 0; j < (left < Vec::kLanes ? left : Vec::kLanes); ++j) {
-      codes[i + j] = rounded[j];
-      *sum += rounded[j];
+    const bool whole = left >= Vec::kLanes;
+    const Vec part = whole ? load(x + i) : load_first(x + i, static_cast<int>(left));
+    const Vec rounded = known ? round_nearest(mul(part, inverse)) : broadcast(0);
+    total = add(total, rounded);
+    if (whole) {
+      store_int8(codes + i, rounded);
+    } else {
+      std::int8_t last[Vec::kLanes];
+      store_int8(last, rounded);
+      for (int64_t j = 0; j < left; ++j) codes[i + j] = last[j];
     }
   }
+  *sum = static_cast<std::int32_t>(sum_lanes(total));
 }
 
 }  // namespace

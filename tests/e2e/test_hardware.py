@@ -72,6 +72,7 @@ def test_wrong_hardware_sections_are_refused(folder):
     config = tiny_config(folder, hardware={"profile": profile("server_cpu")})
     bench(config, folder / "out", "--set", "hardware.dtype=fp64").exits(2).one_error().says("fp32 or int8")
     bench(config, folder / "out", "--set", "hardware.profile=nowhere.yaml").exits(2).one_error().says("nowhere.yaml")
+    bench(config, folder / "out", "--set", "paths.1.weights=int8").exits(2).one_error().says("model fp32 weights")
     bench(config, folder / "out", "--set", "hardware.profil=x").exits(2).one_error().says("profil")
 
 

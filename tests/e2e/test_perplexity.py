@@ -3,7 +3,7 @@
 import json
 import math
 
-from frame import bench, check, rows, run_folder, tiny_config
+from frame import bench, check, dynexec, rows, run_folder, tiny_config
 
 PATHS = [{"name": "fp32"}, {"name": "int8", "weights": "int8-g32-a8", "head_weights": "int8"}, {"name": "cache", "kv_cache": "int8"}]
 
@@ -35,6 +35,19 @@ def test_formats_read_the_same_texts(folder):
     for mine, base in zip(first["cache"], first["fp32"]):
         check(mine["weight_bytes_read"] == base["weight_bytes_read"], "a cache has no weights")
         check(float(mine["kv_bytes_read"]) < 0.4 * float(base["kv_bytes_read"]), "the cache is not smaller")
+
+
+def test_a_quantised_folder_stands_beside_the_model_that_it_was_made_from(folder):
+    config = config_of(folder, paths=[{"name": "fp32"}, {"name": "rounded", "weights": "int4-g32"},
+                                      {"name": "folder", "target": str(folder / "small")}])
+    target = json.loads(config.read_text())["model"]["target"]
+    dynexec("compress", "quantize", target, "-o", folder / "small", "--weights", "int4-g32").ok()
+    bench(config, folder / "out").ok()
+    quality = {}
+    for row in rows(run_folder(folder / "out") / "samples.csv"):
+        quality.setdefault(row["path"], []).append(row["quality"])
+    check(quality["folder"] == quality["rounded"] != quality["fp32"], "the folder is not what rounding gives")
+    bench(config, folder / "out", "--set", f"paths.2.target={folder / 'nowhere'}").one_error().says("nowhere")
 
 
 def test_too_short_a_text_is_a_row_with_its_error(folder):
