@@ -161,19 +161,21 @@ def main():
     transformers_logging.disable_progress_bar()
     if not LlamaCpp:
         print("llama.cpp does not take part: pip install --no-binary llama-cpp-python -r scripts/requirements-peers.txt", file=sys.stderr)
-    rows = []
-    for size in arguments.sizes.split(","):
-        for row in compare(size, arguments):
-            print("  ".join(f"{key} {value}" for key, value in row.items() if value != ""), flush=True)
-            rows.append(row)
-    if arguments.output:
-        command = "scripts/compare_peers.py " + " ".join(sys.argv[1:])
-        machine = f"{platform.machine()}, {os.cpu_count()} CPUs, torch {torch.__version__}"
-        with arguments.output.open("w", newline="") as file:
-            writer = csv.DictWriter(file, fieldnames=[*rows[0], "command", "machine"])
-            writer.writeheader()
-            for row in rows:
-                writer.writerow(dict(row, command=command, machine=machine))
+    origin = {"command": "scripts/compare_peers.py " + " ".join(sys.argv[1:]),
+              "machine": f"{platform.machine()}, {os.cpu_count()} CPUs, torch {torch.__version__}"}
+    with contextlib.ExitStack() as stack:
+        writer = None
+        for size in arguments.sizes.split(","):
+            for row in compare(size, arguments):
+                print("  ".join(f"{key} {value}" for key, value in row.items() if value != ""), flush=True)
+                if not arguments.output:
+                    continue
+                if writer is None:
+                    file = stack.enter_context(arguments.output.open("w", newline=""))
+                    writer = csv.DictWriter(file, fieldnames=[*row, *origin])
+                    writer.writeheader()
+                writer.writerow({**row, **origin})
+                file.flush()
 
 
 if __name__ == "__main__":
