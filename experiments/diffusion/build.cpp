@@ -23,6 +23,13 @@ void check_paths(const Options& options, const PictureModel& model) {
         (void)model.begin({.texts = texts, .timesteps = {0}, .cache_branch = path.draw.cache_branch});
       }
 
+      if (path.int8) {
+        if (!model.has_int8())
+          path.node.fail("draws with weights in int8, which are for diffusers pipelines",
+                         "leave weights out, or use the folder of a pipeline");
+        (void)make_sampler(path.sampler_of(options.quantisation.steps));
+      }
+
       const bool own = path.method == Method::fixed || path.method == Method::converged;
       const std::int64_t others = path.steps.empty() ? 1 : path.steps.back();
       (void)make_sampler(path.sampler_of(own && path.like.empty() ? path.sampler.steps : others));
@@ -133,6 +140,12 @@ Experiment build(const Node& root) {
   const auto calibration =
       std::make_shared<PictureTask>(shared->model, std::move(prompts.calibration), std::move(behind));
   const Splits splits = read_splits(root, test, calibration);
+  if (options.wants_int8())
+    shared->int8_model = std::make_shared<Int8Model>(
+        [folder = resolve_path(network),
+         draw = calibration_drawing(splits.calibration, options.paths, options.quantisation)] {
+          return load_int8_picture_model(folder, draw);
+        });
   shared->pictures = test;
   shared->measured = splits.measured;
   shared->calibration = splits.calibration;
@@ -143,8 +156,9 @@ Experiment build(const Node& root) {
     const PathOptions& baseline = shared->paths.front();
     const auto sampler = make_sampler(baseline.sampler_of(2));
     const DrawInput input = draw_input(shared->measured->sample(0), {});
+    const PictureModel& model = shared->model_of(baseline);
     const auto start = std::chrono::steady_clock::now();
-    (void)draw(*shared->model, *sampler, {&input, 1}, baseline.draw);
+    (void)draw(model, *sampler, {&input, 1}, baseline.draw);
     return std::chrono::duration<double, std::milli>(std::chrono::steady_clock::now() - start).count();
   };
   for (const PathOptions& path : options.paths) experiment.paths.push_back(make_path(shared, path));

@@ -81,12 +81,17 @@ void read_counts(const Node& node, bool judged, PathOptions& path) {
 struct Common {
   SamplerOptions sampler;
   DrawOptions draw;
+  bool int8 = false;
   bool takes_text = true;
   bool judged = false;  // what a picture must show is known, and somebody looks
 };
 
+bool read_int8(const Node& node, bool absent) {
+  return node.get_choice("weights", absent ? "int8" : "fp32", {"fp32", "int8"}) == "int8";
+}
+
 PathOptions read_path(const Node& node, const Common& common) {
-  PathOptions path{.sampler = common.sampler, .draw = common.draw, .node = node};
+  PathOptions path{.sampler = common.sampler, .draw = common.draw, .int8 = read_int8(node, common.int8), .node = node};
   path.name = node.get_string("name");
   path.method = read_choice(node, "method", Method::fixed, kMethods);
   read_sampler(node, path.sampler);
@@ -141,6 +146,10 @@ void check_paths(const Node& paths, const std::vector<PathOptions>& read) {
 
 }  // namespace
 
+bool Options::wants_int8() const {
+  return std::any_of(paths.begin(), paths.end(), [](const PathOptions& path) { return path.int8; });
+}
+
 const char* method_name(Method method) {
   return kMethods[static_cast<std::size_t>(method)].c_str();
 }
@@ -175,6 +184,7 @@ std::string PathOptions::describe() const {
   if (draw.guidance_agreement < 1) text += fmt::format(", guided until {:g} agree", draw.guidance_agreement);
   if (draw.guidance_from > 0 || draw.guidance_to < 1)
     text += fmt::format(", guided from {:g} to {:g} of the way", draw.guidance_from, draw.guidance_to);
+  if (int8) text += ", weights int8";
   return text;
 }
 
@@ -194,10 +204,16 @@ Options read_options(const Node& root, const SamplerOptions& own, bool takes_tex
   const Node paths = root.at("paths");
   const Common common{.sampler = shared,
                       .draw = options.draw,
+                      .int8 = read_int8(model, false),
                       .takes_text = takes_text,
                       .judged = root.has("judge") && task.get_string("kind", takes_text ? "scenes" : "") == "scenes"};
   for (const Node& node : paths.items()) options.paths.push_back(read_path(node, common));
   check_paths(paths, options.paths);
+  if (options.wants_int8()) {
+    const Node quantisation = root.section("quantisation");
+    options.quantisation.samples = quantisation.get_int("samples", options.quantisation.samples, 1, 1'000'000);
+    options.quantisation.steps = quantisation.get_int("steps", options.quantisation.steps, 1, kMostSteps);
+  }
   return options;
 }
 

@@ -23,6 +23,7 @@ struct PathOptions {
   DrawOptions draw;                 // guidance, and ways to make steps cheaper or to stop early, of any method
   std::string like;                 // fixed: as much work as this path's mean on the calibration samples
   std::string predictor;            // predicted, length, shuffled: model folder
+  bool int8 = false;                // the U-Net's layers in int8
   bool transfer = false;            // the same: it may have been made for another model, sampler or guidance
   std::vector<std::int64_t> steps;  // oracle: the counts that it chooses from
   double similarity = 0.9;          // oracle: what is similar enough to the reference
@@ -34,12 +35,20 @@ struct PathOptions {
   std::string describe() const;
 };
 
+// What the ranges of the bytes that go into int8 layers are learnt from.
+struct Quantisation {
+  std::int64_t samples = 8, steps = 20;  // pictures of a sampler, and steps of each
+};
+
 struct Options {
   std::int64_t calibration = 32;
   std::uint64_t seed = 1;
   SamplerOptions reference;        // makes the pictures that others are compared with
   DrawOptions draw;                // of the model: guidance
   std::vector<PathOptions> paths;  // [0] is the fixed baseline
+  Quantisation quantisation;
+
+  bool wants_int8() const;
 };
 
 // `own`: what the model says of its noise and predictions, which the config may set otherwise; `takes_text` decides the

@@ -25,6 +25,7 @@ class SamplingPath : public Path {
   const PathInfo& info() const override { return info_; }
 
   void prepare() override {
+    (void)shared_->model_of(options_);
     rule_->prepare();
     for (std::size_t i = 0; i < shared_->measured->size(); ++i)
       (void)sampler(rule_->forecast(shared_->measured->sample(i)).steps);
@@ -43,7 +44,7 @@ class SamplingPath : public Path {
     for (const auto& [steps, members] : buckets) {
       std::vector<DrawInput> inputs;
       for (const std::size_t i : members) inputs.push_back(draw_input(samples[i], streams[i]));
-      std::vector<Drawing> drawings = draw(*shared_->model, sampler(steps), inputs, options_.draw);
+      std::vector<Drawing> drawings = draw(shared_->model_of(options_), sampler(steps), inputs, options_.draw);
       for (std::size_t k = 0; k < members.size(); ++k)
         outcomes[members[k]] = outcome_of(std::move(drawings[k]), forecasts[members[k]], request);
     }

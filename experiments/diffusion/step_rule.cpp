@@ -68,7 +68,7 @@ class SameWork : public StepRule {
   double macs_of(std::int64_t steps) const {
     const DrawInput input = draw_input(shared_->calibration->sample(0), {});
     const auto sampler = make_sampler(options_.sampler_of(steps));
-    return draw(*shared_->model, *sampler, {&input, 1}, options_.draw).front().cost.macs;
+    return draw(shared_->model_of(options_), *sampler, {&input, 1}, options_.draw).front().cost.macs;
   }
 
   // That the noise schedule allows this sampler.
@@ -176,7 +176,7 @@ class Oracle : public StepRule {
     const auto sampler = make_sampler(options_.sampler_of(steps));
     std::vector<Drawing> drawn;
     try {
-      drawn = draw(*shared_->model, *sampler, {&input, 1}, options_.draw);
+      drawn = draw(shared_->model_of(options_), *sampler, {&input, 1}, options_.draw);
     } catch (const Error& error) {
       // A count at which nothing but noise comes out never suffices; the run goes on.
       if (error.kind() != ErrorKind::model) throw;

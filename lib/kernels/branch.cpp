@@ -19,14 +19,6 @@ bool cpu_has_avx512() {
 #endif
 }
 
-bool cpu_has_vnni() {
-#if defined(__x86_64__)
-  return cpu_has_avx512() && __builtin_cpu_supports("avx512vnni");
-#else
-  return false;
-#endif
-}
-
 bool cpu_has_avx2() {
 #if defined(__x86_64__)
   // Some compilers do not know f16c by name.
@@ -53,6 +45,14 @@ const KernelBranch*& active() {
 }
 
 }  // namespace
+
+bool cpu_has_vnni() {
+#if defined(__x86_64__)
+  return cpu_has_avx512() && __builtin_cpu_supports("avx512vnni");
+#else
+  return false;
+#endif
+}
 
 const KernelBranch& kernel_branch() {
   return *active();

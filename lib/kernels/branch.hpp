@@ -80,6 +80,9 @@ struct KernelBranch {
   IntegerProduct integer_int8, integer_int4;
   // One group of a row: scale = largest |x| / 127, codes to the nearest, and their sum. Not finite where x is not.
   void (*round_group)(const float* x, std::int64_t size, std::int8_t* codes, float* scale, std::int32_t* sum);
+  // x and codes [places, channels], inverse [channels]: codes = x * inverse + zero to the nearest, from 0 to highest.
+  void (*round_bytes)(const float* x, std::int64_t places, std::int64_t channels, const float* inverse, float zero,
+                      float highest, std::uint8_t* codes);
   // Stores the first `columns` results of each row of tile [rows, kPanelWidth] (row stride kPanelWidth) at y.
   void (*finish)(const float* tile, int rows, int width, const Epilogue& epilogue, float* y, std::int64_t ldy,
                  int columns);
@@ -127,6 +130,9 @@ struct KernelBranch {
 
 // The table in use (see kernel_branches() in kernels/linear.hpp).
 const KernelBranch& kernel_branch();
+
+// Whether the processor adds up products of bytes in 32 bits; without, instructions for them saturate at 16.
+bool cpu_has_vnni();
 
 // One per translation unit that is compiled for an instruction set; null where the compiler's target lacks
 // it.

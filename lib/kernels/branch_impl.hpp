@@ -20,6 +20,7 @@ constexpr KernelBranch make_branch(const char* name) {
           integer_product<Bytes8>,
           integer_product<Bytes4>,
           round_group,
+          round_bytes,
           finish,
           rms_norm,
           layer_norm,

@@ -138,6 +138,28 @@ void integer_product(const IntegerRows& x, int rows, const PackedPanel& panel, i
   }
 }
 
+void round_bytes(const float* x, int64_t places, int64_t channels, const float* inverse, float zero, float highest,
+                 std::uint8_t* codes) {
+  const Vec shift = broadcast(zero), top = broadcast(highest), bottom = broadcast(0);
+  for (int64_t p = 0; p < places; ++p, x += channels, codes += channels) {
+    for (int64_t c = 0; c < channels; c += Vec::kLanes) {
+      const int64_t left = channels - c;
+      const bool whole = left >= Vec::kLanes;
+      const int n = whole ? Vec::kLanes : static_cast<int>(left);
+      const Vec part = whole ? load(x + c) : load_first(x + c, n);
+      const Vec scale = whole ? load(inverse + c) : load_first(inverse + c, n);
+      const Vec rounded = round_nearest(max(min(add(mul(part, scale), shift), top), bottom));
+      if (whole) {
+        store_uint8(codes + c, rounded);
+        continue;
+      }
+      std::uint8_t last[Vec::kLanes];
+      store_uint8(last, rounded);
+      for (int i = 0; i < n; ++i) codes[c + i] = last[i];
+    }
+  }
+}
+
 void round_group(const float* x, int64_t size, std::int8_t* codes, float* scale, std::int32_t* sum) {
   Vec most = broadcast(0), nothing = broadcast(0);  // nothing: 0, or NaN where x is not finite
   for (int64_t i = 0; i < size; i += Vec::kLanes) {

@@ -117,6 +117,10 @@ inline IntVec dot_int4(IntVec acc, IntVec weights, IntVec x) {
 inline void store_int8(std::int8_t* p, Vec a) {
   _mm_storeu_si128(reinterpret_cast<__m128i*>(p), _mm512_cvtepi32_epi8(_mm512_cvtps_epi32(a.v)));
 }
+// Whole numbers from 0 to 255.
+inline void store_uint8(std::uint8_t* p, Vec a) {
+  _mm_storeu_si128(reinterpret_cast<__m128i*>(p), _mm512_cvtepi32_epi8(_mm512_cvtps_epi32(a.v)));
+}
 inline Vec broadcast(float a) {
   return {_mm512_set1_ps(a)};
 }

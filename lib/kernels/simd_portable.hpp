@@ -118,6 +118,10 @@ inline IntVec dot_int8(IntVec acc, const ByteVec& weights, const std::int8_t* x)
 inline void store_int8(std::int8_t* p, Vec a) {
   for (int i = 0; i < Vec::kLanes; ++i) p[i] = static_cast<std::int8_t>(a.v[i]);
 }
+// Whole numbers from 0 to 255.
+inline void store_uint8(std::uint8_t* p, Vec a) {
+  for (int i = 0; i < Vec::kLanes; ++i) p[i] = static_cast<std::uint8_t>(a.v[i]);
+}
 inline Vec broadcast(float a) {
   return {Float4{a, a, a, a}};
 }

@@ -24,4 +24,12 @@ std::shared_ptr<const PictureModel> load_picture_model(const std::filesystem::pa
               "give a diffusers pipeline folder, or one of a network without text");
 }
 
+std::shared_ptr<const PictureModel> load_int8_picture_model(const std::filesystem::path& folder,
+                                                            const CalibrationDrawing& draw) {
+  std::error_code failed;
+  if (std::filesystem::exists(folder / "model_index.json", failed)) return load_int8_pipeline_model(folder, draw);
+  throw Error(ErrorKind::model, "int8 is for diffusers pipelines, and the folder has no model_index.json",
+              folder.string(), "give a diffusers pipeline folder, or leave the network in fp32");
+}
+
 }  // namespace dynexec

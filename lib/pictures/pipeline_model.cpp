@@ -51,10 +51,11 @@ class TimeTables {
 class PipelineModel : public PictureModel {
  public:
   // The scheduler first: what is wrong with it is told before gigabytes are read.
-  explicit PipelineModel(const fs::path& folder)
+  explicit PipelineModel(const fs::path& folder, diffusers::LayerPlan::Kind kind = diffusers::LayerPlan::Kind::fp32,
+                         std::shared_ptr<diffusers::ActivationRanges> ranges = nullptr)
       : folder_(folder),
         sampling_(read_scheduler_config(diffusers::read_pipeline_scheduler(folder), (folder / kScheduler).string())),
-        pipeline_(diffusers::load_pipeline(folder)) {
+        pipeline_(diffusers::load_pipeline(folder, kind, std::move(ranges))) {
     const diffusers::UNetConfig& unet = pipeline_.unet->config();
     const fs::path config = folder / "unet" / "config.json";
     if (unet.sample_size == 0)
@@ -86,6 +87,7 @@ class PipelineModel : public PictureModel {
   }
 
   bool takes_text() const override { return tokens_.has_value(); }
+  bool has_int8() const override { return true; }
   double parameters() const override { return pipeline_.parameters(); }
   SamplerOptions sampling() const override { return sampling_; }
   std::string sha256() const override;
@@ -184,6 +186,12 @@ std::vector<float> PipelineModel::decode(std::span<const float> latents, Picture
 
 std::shared_ptr<const PictureModel> load_pipeline_model(const fs::path& folder) {
   return std::make_shared<PipelineModel>(folder);
+}
+
+std::shared_ptr<const PictureModel> load_int8_pipeline_model(const fs::path& folder, const CalibrationDrawing& draw) {
+  const auto ranges = std::make_shared<diffusers::ActivationRanges>();
+  draw(PipelineModel(folder, diffusers::LayerPlan::Kind::observed, ranges));
+  return std::make_shared<PipelineModel>(folder, diffusers::LayerPlan::Kind::int8, ranges);
 }
 
 }  // namespace dynexec

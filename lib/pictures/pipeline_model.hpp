@@ -10,5 +10,7 @@ namespace dynexec {
 
 // Error(model).
 std::shared_ptr<const PictureModel> load_pipeline_model(const std::filesystem::path& folder);
+std::shared_ptr<const PictureModel> load_int8_pipeline_model(const std::filesystem::path& folder,
+                                                             const CalibrationDrawing& draw);
 
 }  // namespace dynexec

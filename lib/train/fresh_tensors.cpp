@@ -45,7 +45,7 @@ at::Tensor FreshTensors::take(const std::string& name, const std::vector<std::in
 
 diffusers::Dense FreshTensors::pointwise(const std::string& name, std::int64_t out, std::int64_t in) {
   at::Tensor weight = make(name + ".weight", {out, in}, {out, in, 1, 1});
-  return {std::move(weight), take(name + ".bias", {out})};
+  return {std::move(weight), take(name + ".bias", {out}), nullptr, 0};
 }
 
 }  // namespace dynexec

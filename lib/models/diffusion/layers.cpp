@@ -1,6 +1,7 @@
 #include "models/diffusion/layers.hpp"
 
 #include <ATen/ops/conv2d.h>
+#include <ATen/ops/empty.h>
 #include <ATen/ops/layer_norm.h>
 #include <ATen/ops/linear.h>
 #include <ATen/ops/matmul.h>
@@ -12,8 +13,9 @@
 
 #include <cmath>
 #include <limits>
+#include <vector>
 
-#include "models/diffusion/packed_kernel.hpp"
+#include "models/diffusion/conv_kernel.hpp"
 
 namespace dynexec::diffusers {
 namespace {
@@ -34,16 +36,32 @@ at::Tensor plain_attention(const at::Tensor& query, const at::Tensor& key, const
   return at::matmul(at::softmax(scores, -1), value);
 }
 
+// LibTorch's product packs the weight anew at every call and, on processors that MKL does not favour, leaves half of
+// the machine unused.
+at::Tensor packed_dense(const Dense& layer, const at::Tensor& x, Cost& cost) {
+  const Linear& linear = *layer.packed;
+  const at::Tensor from = x.contiguous();
+  std::vector<std::int64_t> sizes = x.sizes().vec();
+  sizes.back() = linear.out_features();
+  at::Tensor out = at::empty(sizes, x.options().memory_format(at::MemoryFormat::Contiguous));
+  const std::int64_t rows = x.numel() / linear.in_features();
+  linear.forward(from.const_data_ptr<float>(), out.mutable_data_ptr<float>(), rows);
+  cost.macs += static_cast<double>(rows) * linear.macs_per_row();
+  cost.weight_bytes += layer.packed_bytes;
+  return out;
+}
+
 }  // namespace
 
 at::Tensor dense(const Dense& layer, const at::Tensor& x, Cost& cost) {
+  if (layer.packed) return packed_dense(layer, x, cost);
   cost.macs += static_cast<double>(x.numel()) * static_cast<double>(layer.weight.size(0));
   count_weight(layer.weight, layer.bias, cost);
   return at::linear(x, layer.weight, layer.bias);
 }
 
 at::Tensor conv(const Conv& layer, const at::Tensor& x, Cost& cost) {
-  if (layer.packed) return layer.packed->apply(layer, x, cost);
+  if (layer.kernel) return layer.kernel->apply(layer, x, cost);
   at::Tensor out = at::conv2d(x, layer.weight, layer.bias, layer.stride, layer.padding);
   cost.macs += static_cast<double>(out.numel()) * static_cast<double>(layer.weight.numel() / layer.weight.size(0));
   count_weight(layer.weight, layer.bias, cost);

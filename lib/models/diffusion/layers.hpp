@@ -7,6 +7,8 @@
 #include <cstdint>
 #include <memory>
 
+#include "kernels/linear.hpp"
+
 namespace dynexec::diffusers {
 
 // Counted by the operators that ran. A weight counts once for all rows that share a call.
@@ -15,17 +17,21 @@ struct Cost {
 };
 
 struct Dense {
-  at::Tensor weight;  // [out, in]
-  at::Tensor bias;    // [out], or undefined
+  at::Tensor weight;                     // [out, in]; undefined where `packed` has it, as is the bias then
+  at::Tensor bias;                       // [out], or undefined
+  std::shared_ptr<const Linear> packed;  // null: the weight is wanted as it is, as for gradients
+  double packed_bytes = 0;               // of weight and bias, without what fills panels up
+
+  bool present() const { return packed != nullptr || weight.defined(); }
 };
 
-class PackedKernel;  // packed_kernel.hpp
+class ConvKernel;  // conv_kernel.hpp
 
 struct Conv {
-  at::Tensor weight;  // [out, in, side, side]; undefined where `packed` has it
+  at::Tensor weight;  // [out, in, side, side]; undefined where `kernel` has it
   at::Tensor bias;    // [out]
   std::int64_t stride = 1, padding = 1;
-  std::shared_ptr<PackedKernel> packed;  // null: the weight is wanted as it is, as for gradients
+  std::shared_ptr<ConvKernel> kernel;  // null: the weight is wanted as it is, as for gradients
 };
 
 // Of the channels of a map in groups, or of the last dimension of a sequence (groups 0).

@@ -2,22 +2,18 @@
 // it at every call, which for small maps takes as long as the convolution.
 #pragma once
 
-#include <ATen/core/Tensor.h>
-
-#include <cstdint>
 #include <mutex>
 
-#include "models/diffusion/layers.hpp"
+#include "models/diffusion/conv_kernel.hpp"
 
 namespace dynexec::diffusers {
 
-class PackedKernel {
+class PackedKernel : public ConvKernel {
  public:
   explicit PackedKernel(at::Tensor weight);  // [out, in, side, side], fp32
 
-  // What conv() does for `layer`, which this kernel belongs to; no gradients. The first call packs for maps of its
-  // size; others are right, too.
-  at::Tensor apply(const Conv& layer, const at::Tensor& x, Cost& cost);
+  // The first call packs for maps of its size; others are right, too.
+  at::Tensor apply(const Conv& layer, const at::Tensor& x, Cost& cost) override;
 
  private:
   std::once_flag once_;

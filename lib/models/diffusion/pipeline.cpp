@@ -118,15 +118,15 @@ double Pipeline::parameters() const {
   return unet->parameters() + (decoder ? decoder->parameters() : 0) + (text ? text->parameters() : 0);
 }
 
-Pipeline load_pipeline(const fs::path& folder) {
+Pipeline load_pipeline(const fs::path& folder, LayerPlan::Kind kind, std::shared_ptr<ActivationRanges> ranges) {
   const nlohmann::json index = read_index(folder);
   const auto missing = [&](const std::string& name, const std::string& why) {
     refuse(folder / kIndex, fmt::format("the component {} is not named, {}", name, why),
            "download the whole pipeline folder");
   };
   refuse_unknown(index, folder);
-  const auto kind = index.find("_class_name");
-  const bool text_to_image = kind != index.end() && *kind == "StableDiffusionPipeline";
+  const auto type = index.find("_class_name");
+  const bool text_to_image = type != index.end() && *type == "StableDiffusionPipeline";
   Pipeline pipeline;
   const bool unet = names_component(index, "unet", "UNet2DConditionModel", folder);
   const bool vae = names_component(index, "vae", "AutoencoderKL", folder);
@@ -137,7 +137,7 @@ Pipeline load_pipeline(const fs::path& folder) {
   // The small parts first: what is wrong with them is told before gigabytes are read.
   if (text) pipeline.text = ClipText::load(folder / "text_encoder");
   if (vae) pipeline.decoder = ImageDecoder::load(folder / "vae");
-  pipeline.unet = UNet::load(folder / "unet");
+  pipeline.unet = UNet::load(folder / "unet", kind, std::move(ranges));
   if (!text && pipeline.unet->config().cross_attends()) missing("text_encoder", "but the U-Net attends to text");
   check_fit(pipeline, folder);
   pipeline.patch = read_patch(index, pipeline, folder);

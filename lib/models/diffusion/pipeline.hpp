@@ -24,8 +24,9 @@ struct Pipeline {
 // Loads what model_index.json names and checks that the parts fit together. Error(model) for a component that is
 // missing, of another class than UNet2DConditionModel, AutoencoderKL and CLIPTextModel, or of other channel counts than
 // its neighbours, and for a patch that does not fit. Components that play no part in making a picture (safety checker,
-// image processors) are not read.
-Pipeline load_pipeline(const std::filesystem::path& folder);
+// image processors) are not read. `kind` and `ranges` are for the U-Net.
+Pipeline load_pipeline(const std::filesystem::path& folder, LayerPlan::Kind kind = LayerPlan::Kind::fp32,
+                       std::shared_ptr<ActivationRanges> ranges = nullptr);
 
 // scheduler/scheduler_config.json: without it nobody knows which noise the network was trained on. Error(model) where
 // the folder is no pipeline or the file is missing.

@@ -20,7 +20,7 @@ at::Tensor run_resnet(const ResnetBlock& block, const at::Tensor& x, const at::T
   at::Tensor h = conv(block.conv1, norm_silu(block.norm1, x, cost), cost);
   if (shift.defined()) h = h + shift.view({shift.size(0), shift.size(1), 1, 1});
   h = conv(block.conv2, norm_silu(block.norm2, h, cost), cost);
-  return h + (block.shortcut.weight.defined() ? pointwise(block.shortcut, x, cost) : x);
+  return h + (block.shortcut.present() ? pointwise(block.shortcut, x, cost) : x);
 }
 
 at::Tensor upsample(const Conv& layer, const at::Tensor& x, std::int64_t height, std::int64_t width, Cost& cost) {

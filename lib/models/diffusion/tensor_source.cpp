@@ -5,19 +5,21 @@
 #include <algorithm>
 
 #include "base/error.hpp"
+#include "models/diffusion/observing_kernel.hpp"
 #include "models/diffusion/packed_kernel.hpp"
+#include "models/diffusion/quantised_kernel.hpp"
 
 namespace dynexec::diffusers {
 
 Dense TensorSource::dense(const std::string& name, std::int64_t out, std::int64_t in, bool bias) {
-  Dense layer{take(name + ".weight", {out, in}), {}};
+  Dense layer{take(name + ".weight", {out, in}), {}, nullptr, 0};
   if (bias) layer.bias = take(name + ".bias", {out});
   return layer;
 }
 
 Dense TensorSource::pointwise(const std::string& name, std::int64_t out, std::int64_t in) {
   at::Tensor weight = take(name + ".weight", {out, in, 1, 1}).view({out, in});
-  return {std::move(weight), take(name + ".bias", {out})};
+  return {std::move(weight), take(name + ".bias", {out}), nullptr, 0};
 }
 
 Conv TensorSource::conv(const std::string& name, std::int64_t out, std::int64_t in, std::int64_t side) {
@@ -29,6 +31,19 @@ Conv TensorSource::conv(const std::string& name, std::int64_t out, std::int64_t 
 Norm TensorSource::norm(const std::string& name, std::int64_t channels, std::int64_t groups, double epsilon) {
   return {take(name + ".weight", {channels}), take(name + ".bias", {channels}), groups, epsilon};
 }
+
+namespace {
+
+constexpr double kBitsOfByte = 8;
+// Matrices find the scales of their inputs row by row, which for fewer outputs takes longer than whole numbers save.
+constexpr std::int64_t kFewOutputs = 128;
+
+std::vector<float> values_of(const at::Tensor& tensor) {
+  const float* const values = tensor.const_data_ptr<float>();
+  return {values, values + tensor.numel()};
+}
+
+}  // namespace
 
 bool FolderSource::has(const std::string& name) const {
   return folder_.find(name).has_value();
@@ -44,9 +59,38 @@ at::Tensor FolderSource::take(const std::string& name, const std::vector<std::in
   return spatial ? tensor.contiguous(at::MemoryFormat::ChannelsLast) : tensor;
 }
 
+Dense FolderSource::packed(const std::string& name, const Dense& layer) const {
+  const std::int64_t out = layer.weight.size(0), in = layer.weight.size(1);
+  WeightFormat format;
+  if (plan_.kind_of(name) == LayerPlan::Kind::int8 && out >= kFewOutputs) format = weight_format("int8-a8");
+  std::vector<float> bias = layer.bias.defined() ? values_of(layer.bias) : std::vector<float>();
+  const double bytes = static_cast<double>(out * in) * format.bits_per_weight(in) / kBitsOfByte +
+                       static_cast<double>(sizeof(float) * bias.size());
+  StoredMatrix weight = round_to_nearest(values_of(layer.weight), out, in, format);
+  return {at::Tensor(), at::Tensor(), make_linear(std::move(weight), std::move(bias)), bytes};
+}
+
+Dense FolderSource::dense(const std::string& name, std::int64_t out, std::int64_t in, bool bias) {
+  return packed(name, TensorSource::dense(name, out, in, bias));
+}
+
+Dense FolderSource::pointwise(const std::string& name, std::int64_t out, std::int64_t in) {
+  return packed(name, TensorSource::pointwise(name, out, in));
+}
+
 Conv FolderSource::conv(const std::string& name, std::int64_t out, std::int64_t in, std::int64_t side) {
   Conv layer = TensorSource::conv(name, out, in, side);
-  layer.packed = std::make_shared<PackedKernel>(std::move(layer.weight));
+  switch (plan_.kind_of(name)) {
+    case LayerPlan::Kind::fp32:
+      layer.kernel = std::make_shared<PackedKernel>(std::move(layer.weight));
+      break;
+    case LayerPlan::Kind::observed:
+      layer.kernel = std::make_shared<ObservingKernel>(std::move(layer.weight), (*plan_.ranges)[name]);
+      break;
+    case LayerPlan::Kind::int8:
+      layer.kernel = std::make_shared<QuantisedKernel>(layer.weight, plan_.ranges->at(name));
+      break;
+  }
   layer.weight = at::Tensor();
   return layer;
 }

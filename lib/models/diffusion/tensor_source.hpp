@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "models/diffusion/layer_plan.hpp"
 #include "models/diffusion/layers.hpp"
 #include "weights/model_folder.hpp"
 
@@ -18,7 +19,7 @@ class TensorSource {
   virtual at::Tensor take(const std::string& name, const std::vector<std::int64_t>& shape) = 0;
 
   // name.weight and name.bias.
-  Dense dense(const std::string& name, std::int64_t out, std::int64_t in, bool bias = true);
+  virtual Dense dense(const std::string& name, std::int64_t out, std::int64_t in, bool bias = true);
   // A linear layer, whose checkpoint holds a 1x1 convolution.
   virtual Dense pointwise(const std::string& name, std::int64_t out, std::int64_t in);
   virtual Conv conv(const std::string& name, std::int64_t out, std::int64_t in, std::int64_t side = 3);
@@ -27,13 +28,15 @@ class TensorSource {
 
 class FolderSource : public TensorSource {
  public:
-  explicit FolderSource(const ModelFolder& folder) : folder_(folder) {}
+  explicit FolderSource(const ModelFolder& folder, LayerPlan plan = {}) : folder_(folder), plan_(std::move(plan)) {}
 
   bool has(const std::string& name) const override;
   // Error(model) naming the tensor when it is missing, has another shape or holds values that are not finite.
   at::Tensor take(const std::string& name, const std::vector<std::int64_t>& shape) override;
 
-  // Its kernel is packed when it is first used.
+  // Weights are packed for the machine's kernels, as the plan says; those of convolutions when they are first used.
+  Dense dense(const std::string& name, std::int64_t out, std::int64_t in, bool bias = true) override;
+  Dense pointwise(const std::string& name, std::int64_t out, std::int64_t in) override;
   Conv conv(const std::string& name, std::int64_t out, std::int64_t in, std::int64_t side = 3) override;
 
   double parameters() const { return parameters_; }
@@ -42,7 +45,10 @@ class FolderSource : public TensorSource {
   void refuse_rest(const std::vector<std::string>& allowed) const;
 
  private:
+  Dense packed(const std::string& name, const Dense& layer) const;
+
   const ModelFolder& folder_;
+  LayerPlan plan_;
   std::set<std::string> taken_;
   double parameters_ = 0;
 };

@@ -9,6 +9,10 @@
 namespace dynexec::diffusers {
 namespace {
 
+// The ends of the network, whose errors nothing evens out, and what runs once a schedule or a prompt.
+const std::vector<std::string> kAlwaysFp32{"conv_in",       "conv_out",   "time_embedding.",
+                                           "time_emb_proj", "attn2.to_k", "attn2.to_v"};
+
 void require(bool good, const std::string& what) {
   if (!good) throw Error(ErrorKind::internal, what, "U-Net", "");
 }
@@ -48,16 +52,18 @@ Prompt Prompt::part(std::int64_t first, std::int64_t count) const {
   return result;
 }
 
-std::shared_ptr<const UNet> UNet::load(const ModelFolder& folder) {
+std::shared_ptr<const UNet> UNet::load(const ModelFolder& folder, LayerPlan::Kind kind,
+                                       std::shared_ptr<ActivationRanges> ranges) {
   const UNetConfig config = parse_unet_config(folder.config(), (folder.path() / "config.json").string());
-  FolderSource source(folder);
+  FolderSource source(folder, {.kind = kind, .ranges = std::move(ranges), .exceptions = kAlwaysFp32});
   UNetWeights weights = take_unet(config, source);
   source.refuse_rest({});
   return std::shared_ptr<const UNet>(new UNet(std::move(weights), source.parameters()));
 }
 
-std::shared_ptr<const UNet> UNet::load(const std::filesystem::path& folder) {
-  return load(ModelFolder::open(folder));
+std::shared_ptr<const UNet> UNet::load(const std::filesystem::path& folder, LayerPlan::Kind kind,
+                                       std::shared_ptr<ActivationRanges> ranges) {
+  return load(ModelFolder::open(folder), kind, std::move(ranges));
 }
 
 TimeTable UNet::times(std::span<const double> timesteps) const {

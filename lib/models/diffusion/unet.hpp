@@ -30,9 +30,13 @@ struct Prompt {
 
 class UNet {
  public:
-  // Loads and checks every tensor. Error(model).
-  static std::shared_ptr<const UNet> load(const ModelFolder& folder);
-  static std::shared_ptr<const UNet> load(const std::filesystem::path& folder);
+  // Loads and checks every tensor. Error(model). `kind` is for what runs at every step, without the first and the last
+  // convolution; it notes or reads `ranges`.
+  static std::shared_ptr<const UNet> load(const ModelFolder& folder, LayerPlan::Kind kind = LayerPlan::Kind::fp32,
+                                          std::shared_ptr<ActivationRanges> ranges = nullptr);
+  static std::shared_ptr<const UNet> load(const std::filesystem::path& folder,
+                                          LayerPlan::Kind kind = LayerPlan::Kind::fp32,
+                                          std::shared_ptr<ActivationRanges> ranges = nullptr);
 
   const UNetConfig& config() const { return weights_.config; }
   const UNetWeights& weights() const { return weights_; }

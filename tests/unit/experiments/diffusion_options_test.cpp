@@ -24,6 +24,28 @@ TEST_CASE("limits of the clean image are the model's unless the config says othe
   CHECK_THROWS_AS(limits_of(", dynamic_threshold: 1.5"), Error);
 }
 
+TEST_CASE("weights are the model's unless a path has its own, and int8 has settings") {
+  const auto read = [](const std::string& model, const std::string& paths) {
+    const Config config = Config::parse("experiment: diffusion\ntask: {samples: 4}\nmodel: {network: m" + model +
+                                            "}\nquantisation: {samples: 3}\npaths: " + paths + "\n",
+                                        "t.yaml", {});
+    return read_options(config.root(), {}, true);
+  };
+  const Options mixed = read("", "[{name: a}, {name: b, weights: int8}]");
+  CHECK_FALSE(mixed.paths[0].int8);
+  CHECK(mixed.paths[1].int8);
+  CHECK(mixed.wants_int8());
+  CHECK(mixed.quantisation.samples == 3);
+  CHECK(mixed.quantisation.steps == 20);
+  CHECK(mixed.paths[0].describe().find("int8") == std::string::npos);
+  CHECK(mixed.paths[1].describe().ends_with(", weights int8"));
+  const Options all = read(", weights: int8", "[{name: a}, {name: b, weights: fp32}]");
+  CHECK(all.paths[0].int8);
+  CHECK_FALSE(all.paths[1].int8);
+  CHECK_FALSE(read("", "[{name: a}]").wants_int8());
+  CHECK_THROWS_AS(read("", "[{name: a, weights: int4}]"), Error);
+}
+
 TEST_CASE("diffusion configs: what is wrong is said at its place") {
   const auto refused = [](const std::string& paths, const std::string& where, bool takes_text = true) {
     const std::string text = "experiment: diffusion\ntask: {samples: 4}\nmodel: {network: m}\npaths: " + paths + "\n";

@@ -366,6 +366,34 @@ TEST_CASE("scenes to draw: captions with their promises, calibration apart, real
   }
 }
 
+TEST_CASE("paths in int8 share a model that is calibrated before they run, on calibration samples of their guidance") {
+  Fixture f;
+  PathOptions int8 = f.options(Method::fixed, 5), guided = int8, whole = int8;
+  int8.int8 = guided.int8 = true;
+  guided.draw.guidance = 2;
+  const auto seen = std::make_shared<Ramp>(), made = std::make_shared<Ramp>();
+  const CalibrationDrawing drawing =
+      calibration_drawing(f.shared->calibration, {whole, int8, int8, guided}, {.samples = 9, .steps = 4});
+  int loads = 0;
+  f.shared->int8_model = std::make_shared<Int8Model>([&] {
+    ++loads;
+    drawing(*seen);
+    return made;
+  });
+  const auto path = make_path(f.shared, int8), other = make_path(f.shared, guided);
+  CHECK(loads == 0);
+  path->prepare();
+  other->prepare();
+  CHECK(loads == 1);
+  CHECK(seen->rows.size() == 4);  // two calibration samples, two kinds of guidance
+  CHECK(made->rows.empty());
+  f.run(int8);
+  CHECK(made->rows.size() == 1);
+  CHECK(f.model->rows.empty());
+  f.run(whole);
+  CHECK(f.model->rows.size() == 1);
+}
+
 TEST_CASE("a judge refuses classifiers of other labels") {
   CHECK_THROWS_AS(SceneJudge(DYNEXEC_SOURCE_DIR "/models/shapes-resnet", {3, 32, 32}), Error);
   CHECK_THROWS_AS(SceneJudge(DYNEXEC_SOURCE_DIR "/models/scenes-classifier", {3, 64, 64}), Error);

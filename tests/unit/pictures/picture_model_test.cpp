@@ -190,6 +190,40 @@ TEST_CASE("requests that a pipeline cannot meet") {
   CHECK(error_of([&] { denoising->evaluate(3, input, {}, output); }).kind() == ErrorKind::internal);
 }
 
+TEST_CASE("a pipeline in int8 draws nearly the picture of fp32, with fewer bytes, the same again and in a batch") {
+  const TextPipeline folder;
+  const auto model = folder.load();
+  CHECK(model->has_int8());
+  const auto sampler = make_sampler({.steps = 4});
+  const auto inputs = draw_inputs(*model, {"w4", "w5 w6"});
+  int calibrations = 0;
+  const auto load = [&] {
+    return load_int8_picture_model(folder.path(), [&](const PictureModel& observed) {
+      ++calibrations;
+      const auto drawn = draw(observed, *sampler, inputs, {.guidance = 2});
+      CHECK(drawn.front().pixels == draw(*model, *sampler, inputs, {.guidance = 2}).front().pixels);
+    });
+  };
+  const auto whole = draw(*model, *sampler, inputs, {.guidance = 2});
+  const auto first = draw(*load(), *sampler, inputs, {.guidance = 2}),
+             again = draw(*load(), *sampler, inputs, {.guidance = 2});
+  CHECK(calibrations == 2);
+  const auto alone = draw(*load(), *sampler, std::span(inputs).subspan(1), {.guidance = 2});
+  for (std::size_t i = 0; i < 2; ++i) {
+    CHECK(first[i].pixels == again[i].pixels);
+    CHECK(largest_difference(first[i].pixels, whole[i].pixels) > 0);
+    CHECK(similarity(model->picture_shape(), first[i].pixels, whole[i].pixels) > 0.9);
+    CHECK(first[i].cost.macs == whole[i].cost.macs);
+    CHECK(first[i].cost.weight_bytes < 0.85 * whole[i].cost.weight_bytes);
+  }
+  CHECK(largest_difference(alone.front().pixels, first[1].pixels) < 1e-5);
+  const NetworkFolder network;
+  CHECK_FALSE(load_picture_model(network.path())->has_int8());
+  const Error refused = error_of([&] { load_int8_picture_model(network.path(), [](const PictureModel&) {}); });
+  CHECK(refused.kind() == ErrorKind::model);
+  CHECK_FALSE(refused.hint().empty());
+}
+
 TEST_CASE("folders that are no model of pictures") {
   const auto where = [](const auto& change) { return refusal(change).where(); };
   const auto ends_with = [](const std::string& text, const std::string& end) {

@@ -1,0 +1,35 @@
+// The model in int8, which paths may draw with instead of the one in fp32.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <vector>
+
+#include "experiments/diffusion/options.hpp"
+#include "measure/contract.hpp"
+#include "pictures/picture_model.hpp"
+
+namespace dynexec::diffusion {
+
+// Pictures of the first calibration samples, for every sampler and guidance of the paths in int8.
+CalibrationDrawing calibration_drawing(std::shared_ptr<const Task> calibration, std::vector<PathOptions> paths,
+                                       const Quantisation& quantisation);
+
+// Loaded and calibrated when it is first asked for, once for all paths.
+class Int8Model {
+ public:
+  using Load = std::function<std::shared_ptr<const PictureModel>()>;
+  explicit Int8Model(Load load) : load_(std::move(load)) {}
+
+  // For one thread at a time.
+  const PictureModel& get() {
+    if (!model_) model_ = load_();
+    return *model_;
+  }
+
+ private:
+  Load load_;
+  std::shared_ptr<const PictureModel> model_;
+};
+
+}  // namespace dynexec::diffusion
