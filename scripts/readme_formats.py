@@ -7,7 +7,10 @@ PARTS = {  # of results/reference: what stands in README before its table
     "early-exit-formats-1-thread": "early exit of the shipped text encoder (`build/dynexec bench configs/early_exit_formats.yaml --threads 1`)",
     "stepsaver-formats-1-thread": "fewer diffusion steps (`build/dynexec bench configs/stepsaver_formats.yaml --threads 1`)",
 }
-LOSSES = {"perplexity-1-thread": "shipped model, worked solutions", "perplexity-stories-1-thread": "stories260K, TinyStories"}
+LOSSES = {  # column: runs on the same texts with the same baseline
+    "shipped model, worked solutions": ("perplexity-1-thread", "perplexity-gptq-1-thread"),
+    "stories260K, TinyStories": ("perplexity-stories-1-thread",),
+}
 
 
 def ranged(row, name, digits):
@@ -45,20 +48,20 @@ def peers(reference, rows):
 
 
 def losses(reference, rows):
-    lines = ["| format | " + " | ".join(f"{what}: perplexity [95 %]" for what in LOSSES.values()) + " |", "|---|" + "---|" * len(LOSSES)]
-    runs = [rows(reference / name / "summary.csv") for name in LOSSES]
-    for path in zip(*runs):
+    lines = ["| format | " + " | ".join(f"{what}: perplexity [95 %]" for what in LOSSES) + " |", "|---|" + "---|" * len(LOSSES)]
+    columns = [{row["path"]: row for name in names for row in rows(reference / name / "summary.csv")} for names in LOSSES.values()]
+    for path in dict.fromkeys(path for column in columns for path in column):
         cells = []
-        for row, run in zip(path, runs):
-            if row is run[0]:
-                cells.append(f"{math.exp(float(row['quality'])):.4f}")
-                continue
-            change = [100 * math.expm1(float(row[name])) for name in ("quality_delta", "quality_delta_ci_low", "quality_delta_ci_high")]
-            cells.append("{:+.3f} % [{:+.3f}, {:+.3f}]".format(*change))
-        lines.append(f"| `{path[0]['path']}` | " + " | ".join(cells) + " |")
-    links = ", ".join(f"[{name}](results/reference/{name}/summary.csv)" for name in LOSSES)
-    return [f"**What a format loses** (`build/dynexec bench configs/perplexity.yaml`, `configs/real/perplexity_stories.yaml`; {links}), the first line being fp32's perplexity:",
-            "", *lines]
+        for row in (column.get(path) for column in columns):
+            if row and row["quality_delta"]:
+                change = [100 * math.expm1(float(row[name])) for name in ("quality_delta", "quality_delta_ci_low", "quality_delta_ci_high")]
+                cells.append("{:+.3f} % [{:+.3f}, {:+.3f}]".format(*change))
+            else:
+                cells.append(f"{math.exp(float(row['quality'])):.4f}" if row else "")
+        lines.append(f"| `{path}` | " + " | ".join(cells) + " |")
+    links = ", ".join(f"[{name}](results/reference/{name}/summary.csv)" for names in LOSSES.values() for name in names)
+    return [f"**What a format loses** (`build/dynexec bench configs/perplexity.yaml`, `configs/real/perplexity_stories.yaml`, `configs/real/perplexity_gptq.yaml`; "
+            f"{links}), the first line being fp32's perplexity:", "", *lines]
 
 
 def product_table(reference, rows, part):
