@@ -25,8 +25,8 @@ void check_paths(const Options& options, const PictureModel& model) {
 
       if (path.int8) {
         if (!model.has_int8())
-          path.node.fail("draws with weights in int8, which are for diffusers pipelines",
-                         "leave weights out, or use the folder of a pipeline");
+          throw Error(ErrorKind::config, "draws with weights in int8, which are for diffusers pipelines", "",
+                      "leave weights out, or use the folder of a pipeline");
         (void)make_sampler(path.sampler_of(options.quantisation.steps));
       }
 

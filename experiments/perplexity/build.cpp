@@ -87,9 +87,9 @@ Experiment build(const Node& root) {
   experiment.set_threads = set_compute_threads;
 
   const std::string& first = options.paths.front().target;
-  const std::shared_ptr<const Tokenizer> tokenizer = Tokenizer::load(resolve_path(first));
   std::map<std::string, DecoderSessions> models;
   for (const PathOptions& path : options.paths) models.try_emplace(path.target, "target", path.target);
+  const std::shared_ptr<const Tokenizer> tokenizer = Tokenizer::load(resolve_path(first));
   const DecoderConfig config = models.at(first).config();
   const std::int64_t capacity =
       options.max_context > 0 ? std::min(options.max_context, config.max_positions) : config.max_positions;

@@ -48,6 +48,7 @@ def test_a_quantised_folder_stands_beside_the_model_that_it_was_made_from(folder
         quality.setdefault(row["path"], []).append(row["quality"])
     check(quality["folder"] == quality["rounded"] != quality["fp32"], "the folder is not what rounding gives")
     bench(config, folder / "out", "--set", f"paths.2.target={folder / 'nowhere'}").one_error().says("nowhere")
+    bench(config, folder / "out", "--set", f"model.target={folder / 'absent'}").one_error().says("absent", "no such model folder")
 
 
 def test_too_short_a_text_is_a_row_with_its_error(folder):
