@@ -82,15 +82,12 @@ TEST_CASE("a text's surprise is the sum over its tokens, however long it is") {
   const auto tokenizer = std::make_shared<Letters>();
   const auto session = session_of(300);
   const auto path = make_path({.name = "p", .tokenizer = tokenizer, .session = session});
-  for (const auto& [prompt, solution] : {std::pair<std::size_t, std::size_t>{3, 0},
-                                         {1, 1},
-                                         {64, 0},
-                                         {63, 1},
-                                         {64, 64},
-                                         {70, 5},
-                                         {128, 100},
-                                         {200, 0},
-                                         {2, 250}}) {
+  struct Lengths {
+    std::size_t prompt, solution;
+  };
+  constexpr Lengths kLengths[] = {{3, 0}, {1, 1}, {64, 0}, {63, 1}, {64, 64}, {70, 5}, {128, 100}, {200, 0}, {2, 250}};
+  for (const Lengths& lengths : kLengths) {
+    const std::size_t prompt = lengths.prompt, solution = lengths.solution;
     const Sample sample = sample_of(letters(prompt), letters(solution));
     const ScoredIds text = scored_ids(*tokenizer, sample, 300);
     const Surprise found = read(*path, sample);
