@@ -23,9 +23,9 @@ void check_paths(const Options& options, const PictureModel& model) {
         (void)model.begin({.texts = texts, .timesteps = {0}, .cache_branch = path.draw.cache_branch});
       }
 
-      if (path.int8) {
-        if (!model.has_int8())
-          throw Error(ErrorKind::config, "draws with weights in int8, which are for diffusers pipelines", "",
+      if (path.weights) {
+        if (!model.can_be_quantised())
+          throw Error(ErrorKind::config, "draws with weights in int8 or int4, which are for diffusers pipelines", "",
                       "leave weights out, or use the folder of a pipeline");
         (void)make_sampler(path.sampler_of(options.quantisation.steps));
       }
@@ -140,12 +140,13 @@ Experiment build(const Node& root) {
   const auto calibration =
       std::make_shared<PictureTask>(shared->model, std::move(prompts.calibration), std::move(behind));
   const Splits splits = read_splits(root, test, calibration);
-  if (options.wants_int8())
-    shared->int8_model = std::make_shared<Int8Model>(
-        [folder = resolve_path(network),
-         draw = calibration_drawing(splits.calibration, options.paths, options.quantisation)] {
-          return load_int8_picture_model(folder, draw);
-        });
+  for (const PathOptions& path : options.paths)
+    if (path.weights && !shared->quantised.contains(*path.weights))
+      shared->quantised[*path.weights] = std::make_shared<QuantisedModel>(
+          [folder = resolve_path(network), weights = *path.weights,
+           draw = calibration_drawing(splits.calibration, options.paths, options.quantisation)] {
+            return load_quantised_picture_model(folder, weights, draw);
+          });
   shared->pictures = test;
   shared->measured = splits.measured;
   shared->calibration = splits.calibration;

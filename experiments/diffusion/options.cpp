@@ -81,17 +81,24 @@ void read_counts(const Node& node, bool judged, PathOptions& path) {
 struct Common {
   SamplerOptions sampler;
   DrawOptions draw;
-  bool int8 = false;
+  std::optional<QuantisedWeights> weights;
   bool takes_text = true;
   bool judged = false;  // what a picture must show is known, and somebody looks
 };
 
-bool read_int8(const Node& node, bool absent) {
-  return node.get_choice("weights", absent ? "int8" : "fp32", {"fp32", "int8"}) == "int8";
+const char* name_of(const std::optional<QuantisedWeights>& weights) {
+  return !weights ? "fp32" : *weights == QuantisedWeights::int8 ? "int8" : "int4";
+}
+
+std::optional<QuantisedWeights> read_weights(const Node& node, const std::optional<QuantisedWeights>& absent) {
+  const std::string name = node.get_choice("weights", name_of(absent), {"fp32", "int8", "int4"});
+  if (name == "fp32") return std::nullopt;
+  return name == "int8" ? QuantisedWeights::int8 : QuantisedWeights::int4;
 }
 
 PathOptions read_path(const Node& node, const Common& common) {
-  PathOptions path{.sampler = common.sampler, .draw = common.draw, .int8 = read_int8(node, common.int8), .node = node};
+  PathOptions path{
+      .sampler = common.sampler, .draw = common.draw, .weights = read_weights(node, common.weights), .node = node};
   path.name = node.get_string("name");
   path.method = read_choice(node, "method", Method::fixed, kMethods);
   read_sampler(node, path.sampler);
@@ -146,8 +153,8 @@ void check_paths(const Node& paths, const std::vector<PathOptions>& read) {
 
 }  // namespace
 
-bool Options::wants_int8() const {
-  return std::any_of(paths.begin(), paths.end(), [](const PathOptions& path) { return path.int8; });
+bool Options::any_quantised() const {
+  return std::any_of(paths.begin(), paths.end(), [](const PathOptions& path) { return path.weights.has_value(); });
 }
 
 const char* method_name(Method method) {
@@ -184,7 +191,7 @@ std::string PathOptions::describe() const {
   if (draw.guidance_agreement < 1) text += fmt::format(", guided until {:g} agree", draw.guidance_agreement);
   if (draw.guidance_from > 0 || draw.guidance_to < 1)
     text += fmt::format(", guided from {:g} to {:g} of the way", draw.guidance_from, draw.guidance_to);
-  if (int8) text += ", weights int8";
+  if (weights) text += fmt::format(", weights {}", name_of(weights));
   return text;
 }
 
@@ -204,12 +211,12 @@ Options read_options(const Node& root, const SamplerOptions& own, bool takes_tex
   const Node paths = root.at("paths");
   const Common common{.sampler = shared,
                       .draw = options.draw,
-                      .int8 = read_int8(model, false),
+                      .weights = read_weights(model, std::nullopt),
                       .takes_text = takes_text,
                       .judged = root.has("judge") && task.get_string("kind", takes_text ? "scenes" : "") == "scenes"};
   for (const Node& node : paths.items()) options.paths.push_back(read_path(node, common));
   check_paths(paths, options.paths);
-  if (options.wants_int8()) {
+  if (options.any_quantised()) {
     const Node quantisation = root.section("quantisation");
     options.quantisation.samples = quantisation.get_int("samples", options.quantisation.samples, 1, 1'000'000);
     options.quantisation.steps = quantisation.get_int("steps", options.quantisation.steps, 1, kMostSteps);

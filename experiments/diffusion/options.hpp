@@ -2,12 +2,14 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "config/node.hpp"
 #include "diffusion/sampler.hpp"
 #include "pictures/draw.hpp"
+#include "pictures/picture_model.hpp"
 
 namespace dynexec::diffusion {
 
@@ -20,22 +22,22 @@ struct PathOptions {
   std::string name;
   Method method = Method::fixed;
   SamplerOptions sampler;
-  DrawOptions draw;                 // guidance, and ways to make steps cheaper or to stop early, of any method
-  std::string like;                 // fixed: as much work as this path's mean on the calibration samples
-  std::string predictor;            // predicted, length, shuffled: model folder
-  bool int8 = false;                // the U-Net's layers in int8
-  bool transfer = false;            // the same: it may have been made for another model, sampler or guidance
-  std::vector<std::int64_t> steps;  // oracle: the counts that it chooses from
-  double similarity = 0.9;          // oracle: what is similar enough to the reference
-  double price = 0;                 // oracle: the count of the highest quality less this a step; 0: the fewest
-  bool by_attributes = false;       // oracle with a price: quality is what the picture shows, else its similarity
+  DrawOptions draw;                         // guidance, and ways to make steps cheaper or to stop early, of any method
+  std::string like;                         // fixed: as much work as this path's mean on the calibration samples
+  std::string predictor;                    // predicted, length, shuffled: model folder
+  std::optional<QuantisedWeights> weights;  // of the U-Net's layers; none: fp32
+  bool transfer = false;                    // the same: it may have been made for another model, sampler or guidance
+  std::vector<std::int64_t> steps;          // oracle: the counts that it chooses from
+  double similarity = 0.9;                  // oracle: what is similar enough to the reference
+  double price = 0;                         // oracle: the count of the highest quality less this a step; 0: the fewest
+  bool by_attributes = false;  // oracle with a price: quality is what the picture shows, else its similarity
   Node node;
 
   SamplerOptions sampler_of(std::int64_t steps_wanted) const;
   std::string describe() const;
 };
 
-// What the ranges of the bytes that go into int8 layers are learnt from.
+// What the ranges of the bytes that go into quantised layers are learnt from.
 struct Quantisation {
   std::int64_t samples = 8, steps = 20;  // pictures of a sampler, and steps of each
 };
@@ -48,7 +50,7 @@ struct Options {
   std::vector<PathOptions> paths;  // [0] is the fixed baseline
   Quantisation quantisation;
 
-  bool wants_int8() const;
+  bool any_quantised() const;
 };
 
 // `own`: what the model says of its noise and predictions, which the config may set otherwise; `takes_text` decides the

@@ -5,23 +5,25 @@
 #include <memory>
 #include <string>
 
-#include "experiments/diffusion/int8_model.hpp"
 #include "experiments/diffusion/options.hpp"
 #include "experiments/diffusion/picture_task.hpp"
+#include "experiments/diffusion/quantised_model.hpp"
 #include "experiments/diffusion/step_forecaster.hpp"
 
 namespace dynexec::diffusion {
 
 struct Shared {
-  std::shared_ptr<const PictureModel> model;    // fp32
-  std::shared_ptr<Int8Model> int8_model;        // null: no path is in int8
+  std::shared_ptr<const PictureModel> model;                              // fp32
+  std::map<QuantisedWeights, std::shared_ptr<QuantisedModel>> quantised;  // in the formats that paths have
   std::shared_ptr<const PictureTask> pictures;  // compares; its samples need not be the measured ones
   std::shared_ptr<const Task> measured, calibration;
   std::vector<PathOptions> paths;
   std::map<std::string, std::shared_ptr<StepForecaster>> forecasters;  // by folder
 
   // What a path draws with.
-  const PictureModel& model_of(const PathOptions& path) const { return path.int8 ? int8_model->get() : *model; }
+  const PictureModel& model_of(const PathOptions& path) const {
+    return path.weights ? quantised.at(*path.weights)->get() : *model;
+  }
   // Mean multiply-accumulates of a path on the calibration samples.
   double mean_macs(const PathOptions& path) const;
 };

@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+
 #include "base/error.hpp"
 #include "base/resource_path.hpp"
 #include "data/shapes/field.hpp"
@@ -39,15 +41,30 @@ void check_labels(const Node& root, const ImageTasks& tasks, std::int64_t classe
   check_labels(calibration.has("files") ? calibration : task, *tasks.calibration, classes);
 }
 
-void require_fp32(const Node& root, const Options& options) {
-  for (const PathOptions& path : options.paths)
-    if (path.weights != WeightFormat{})
-      path.weights_key(root).fail("is " + path.weights.name() + ", and weights of vision networks are fp32",
-                                  "remove the key, or use a text encoder");
+constexpr std::int64_t kQuantisationSamples = 256, kMostQuantisationSamples = 1 << 20;
+
+void check_format(const Node& root, const PathOptions& path) {
+  if (path.weights != WeightFormat{} && path.weights.name() != "int8")
+    path.weights_key(root).fail("is " + path.weights.name() + ", and weights of vision networks are fp32 or int8",
+                                "use one of them, or a text encoder");
+}
+
+// In int8 with the ranges of the first calibration images.
+std::shared_ptr<const Cnn> load_int8(const Node& root, const ModelFolder& folder,
+                                     const std::shared_ptr<const Cnn>& fp32, const Task& calibration) {
+  const auto samples = static_cast<std::size_t>(
+      root.section("quantisation").get_int("samples", kQuantisationSamples, 1, kMostQuantisationSamples));
+  CnnSession session(fp32);
+  CnnRanges ranges;
+  for (std::size_t i = 0; i < std::min(samples, calibration.size()); ++i) {
+    session.start(std::any_cast<const ImageInput&>(calibration.sample(i).input).pixels);
+    session.observe(ranges);
+  }
+  return Cnn::load(folder, ranges);
 }
 
 LoadedNetwork load_cnn(const Node& root, const ModelFolder& folder, const Options& options) {
-  require_fp32(root, options);
+  for (const PathOptions& path : options.paths) check_format(root, path);
   const std::shared_ptr<const Cnn> network = Cnn::load(folder);
   const ImageTasks tasks = read_image_tasks(root);
   const CnnConfig& config = network->config();
@@ -56,12 +73,17 @@ LoadedNetwork load_cnn(const Node& root, const ModelFolder& folder, const Option
         "has images of another size than the network takes",
         "use images of " + std::to_string(config.image_size) + " x " + std::to_string(config.image_size));
   check_labels(root, tasks, config.classes);
-  std::vector<ExitPoint> exits = load_exit_heads(folder, *network);
-  if (exits.empty()) fail_without_exits(folder, "exits");
+  const auto exits = std::make_shared<const std::vector<ExitPoint>>(load_exit_heads(folder, *network));
+  if (exits->empty()) fail_without_exits(folder, "exits");
   LoadedNetwork loaded{
       .networks = {}, .test = tasks.test, .calibration = tasks.calibration, .provenance = tasks.provenance};
-  loaded.networks[WeightFormat{}.name()] =
-      std::make_unique<MultiExitCnn>(network, std::make_shared<const std::vector<ExitPoint>>(std::move(exits)));
+  for (const PathOptions& path : options.paths) {
+    std::unique_ptr<MultiExit>& found = loaded.networks[path.weights.name()];
+    if (found) continue;
+    const bool int8 = path.weights != WeightFormat{};
+    found =
+        std::make_unique<MultiExitCnn>(int8 ? load_int8(root, folder, network, *tasks.calibration) : network, exits);
+  }
   loaded.provenance.insert(loaded.provenance.begin(), {.role = "network", .parameters = network->parameters()});
   return loaded;
 }

@@ -22,6 +22,11 @@ struct Epilogue {
   // Added before the activation, in the layout of the destination; row stride `residual_stride`. None when null.
   const float* residual = nullptr;
   std::int64_t residual_stride = 0;
+  // Beside the destination, and not with `add`: the results times `inverse`, to the nearest whole number from 0 to
+  // `highest`; row stride `bytes_stride`. None when null.
+  std::uint8_t* bytes = nullptr;
+  std::int64_t bytes_stride = 0;
+  float inverse = 0, highest = 0;
 };
 
 // One image [places, channels], in fp32 or bf16 (as its bits). All else is fp32, [channels].
@@ -69,6 +74,18 @@ struct IntegerRows {
 using IntegerProduct = void (*)(const IntegerRows& x, int rows, const PackedPanel& panel, std::int64_t depth, int width,
                                 float* c, std::int64_t ldc);
 
+// Pixels side by side as a convolution reads them: kernel row r of pixel p starts at x + p * step + r * row and is
+// `depth` bytes long, a multiple of 4.
+struct PixelBytes {
+  const std::uint8_t* x = nullptr;
+  std::int64_t step = 0, row = 0, depth = 0;
+  int rows = 0;  // of the kernel
+};
+// c[p * ldc + j] = sum over kernel rows and depth of bytes times weights [rows, depth / 4, width, 4], in whole numbers:
+// exact below 2^31, for bytes up to the branch's highest_byte. width is a multiple of kPanelStep, at most kPanelWidth.
+using PixelProduct = void (*)(const PixelBytes& in, int pixels, const std::int8_t* weight, int width, float* c,
+                              std::int64_t ldc);
+
 struct KernelBranch {
   const char* name;
 
@@ -78,6 +95,9 @@ struct KernelBranch {
                   int width, float* c, std::int64_t ldc, bool accumulate);
   PackedProduct product_bf16, product_fp16, product_int8, product_int4;
   IntegerProduct integer_int8, integer_int4;
+  PixelProduct pixels_int8;
+  // Of an input, 255 or 127: without instructions for products of bytes they are added in 16 bits, with saturation.
+  std::int32_t highest_byte;
   // One group of a row: scale = largest |x| / 127, codes to the nearest, and their sum. Not finite where x is not.
   void (*round_group)(const float* x, std::int64_t size, std::int8_t* codes, float* scale, std::int32_t* sum);
   // x and codes [places, channels], inverse [channels]: codes = x * inverse + zero to the nearest, from 0 to highest.

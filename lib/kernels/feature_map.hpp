@@ -8,27 +8,28 @@
 
 namespace dynexec {
 
-class FeatureMap {
+template <class Value>
+class PixelMap {
  public:
-  FeatureMap() = default;
+  PixelMap() = default;
   // All zero. Throws Error(io) when the memory is not there.
-  FeatureMap(std::int64_t height, std::int64_t width, std::int64_t channels, std::int64_t border)
+  PixelMap(std::int64_t height, std::int64_t width, std::int64_t channels, std::int64_t border)
       : height_(height),
         width_(width),
         channels_(channels),
         border_(border),
-        data_((height + 2 * border) * (width + 2 * border) * channels) {}
+        data_((height + 2 * border) * (width + 2 * border) * channels * static_cast<std::int64_t>(sizeof(Value))) {}
 
   std::int64_t height() const { return height_; }
   std::int64_t width() const { return width_; }
   std::int64_t channels() const { return channels_; }
   std::int64_t border() const { return border_; }
-  std::int64_t bytes() const { return data_.size() * static_cast<std::int64_t>(sizeof(float)); }
-  // Floats from a pixel to the one below it.
+  std::int64_t bytes() const { return data_.size(); }
+  // Values from a pixel to the one below it.
   std::int64_t row_stride() const { return (width_ + 2 * border_) * channels_; }
   // Channels of the pixel (y, x); coordinates from -border on. What lies in the border must stay zero.
-  float* at(std::int64_t y, std::int64_t x) { return data_.data() + offset(y, x); }
-  const float* at(std::int64_t y, std::int64_t x) const { return data_.data() + offset(y, x); }
+  Value* at(std::int64_t y, std::int64_t x) { return data_.as<Value>() + offset(y, x); }
+  const Value* at(std::int64_t y, std::int64_t x) const { return data_.as<Value>() + offset(y, x); }
 
  private:
   std::int64_t offset(std::int64_t y, std::int64_t x) const {
@@ -36,7 +37,11 @@ class FeatureMap {
   }
 
   std::int64_t height_ = 0, width_ = 0, channels_ = 0, border_ = 0;
-  AlignedFloats data_;
+  AlignedBytes data_;
 };
+
+using FeatureMap = PixelMap<float>;
+// Codes of values that are nowhere negative: the value is about code * scale, of a scale that belongs to the map.
+using ByteMap = PixelMap<std::uint8_t>;
 
 }  // namespace dynexec

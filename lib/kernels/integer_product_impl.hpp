@@ -9,7 +9,7 @@ namespace dynexec {
 namespace {
 
 using WeightBytes = decltype(load_bytes(nullptr));
-using RowBytes = decltype(broadcast_bytes(nullptr));
+using RowBytes = decltype(broadcast_bytes(static_cast<const std::int8_t*>(nullptr)));
 
 // One vector of weight bytes: kParts times four steps of k of Vec::kLanes columns.
 struct Bytes8 {

@@ -6,7 +6,11 @@
 
 namespace dynexec {
 
-void max_pool(const FeatureMap& in, FeatureMap& out, std::int64_t kernel, std::int64_t stride, std::int64_t padding) {
+namespace {
+
+template <class Value>
+void pool(const PixelMap<Value>& in, PixelMap<Value>& out, std::int64_t kernel, std::int64_t stride,
+          std::int64_t padding) {
   if (out.channels() != in.channels() || out.height() != (in.height() + 2 * padding - kernel) / stride + 1 ||
       out.width() != (in.width() + 2 * padding - kernel) / stride + 1)
     throw Error(ErrorKind::internal, "feature maps do not fit a pool", "", "");
@@ -17,14 +21,24 @@ void max_pool(const FeatureMap& in, FeatureMap& out, std::int64_t kernel, std::i
                          bottom = std::min(in.height(), y * stride - padding + kernel),
                          left = std::max<std::int64_t>(0, x * stride - padding),
                          right = std::min(in.width(), x * stride - padding + kernel);
-      float* best = out.at(y, x);
+      Value* best = out.at(y, x);
       std::copy_n(in.at(top, left), channels, best);
       for (std::int64_t v = top; v < bottom; ++v)
         for (std::int64_t u = left; u < right; ++u) {
-          const float* pixel = in.at(v, u);
+          const Value* pixel = in.at(v, u);
           for (std::int64_t c = 0; c < channels; ++c) best[c] = std::max(best[c], pixel[c]);
         }
     }
+}
+
+}  // namespace
+
+void max_pool(const FeatureMap& in, FeatureMap& out, std::int64_t kernel, std::int64_t stride, std::int64_t padding) {
+  pool(in, out, kernel, stride, padding);
+}
+
+void max_pool(const ByteMap& in, ByteMap& out, std::int64_t kernel, std::int64_t stride, std::int64_t padding) {
+  pool(in, out, kernel, stride, padding);
 }
 
 void adaptive_average_pool(const FeatureMap& in, std::int64_t size, float* out) {

@@ -154,6 +154,15 @@ void product(const float* x, int64_t ldx, int rows, const float* b, int64_t ldb,
   } while (k < depth);
 }
 
+// The first n lanes as whole numbers from 0 to highest.
+inline void store_codes(std::uint8_t* p, Vec value, float inverse, float highest, int n) {
+  const Vec code = round_nearest(max(min(mul(value, broadcast(inverse)), broadcast(highest)), broadcast(0)));
+  if (n >= Vec::kLanes) return store_uint8(p, code);
+  std::uint8_t last[Vec::kLanes];
+  store_uint8(last, code);
+  for (int i = 0; i < n; ++i) p[i] = last[i];
+}
+
 template <Activation A>
 void finish_as(const float* tile, int rows, int width, const Epilogue& epilogue, float* y, int64_t ldy, int columns) {
   const int second = width / 2;  // offset of the gated factors
@@ -177,6 +186,8 @@ void finish_as(const float* tile, int rows, int width, const Epilogue& epilogue,
         value = mul(value, factor);
       }
       const int left = columns - j;
+      if (epilogue.bytes)
+        store_codes(epilogue.bytes + r * epilogue.bytes_stride + j, value, epilogue.inverse, epilogue.highest, left);
       if (left >= Vec::kLanes) {
         store(out + j, epilogue.add ? add(load(out + j), value) : value);
       } else {

@@ -87,9 +87,17 @@ inline IntVec broadcast_bytes(const std::int8_t* p) {
   __builtin_memcpy(&four, p, sizeof four);
   return {_mm256_set1_epi32(four)};
 }
-// acc + the sum of four products a lane. weights 0 to 255, less 128 where they stand for int8. Pairs of products are
-// added with saturation at 32767: 127 * 127 * 2 is below it, 255 * 127 * 2 is not. So the signs of x go to the weights.
-inline constexpr int kWeightOffset = 0;
+inline IntVec broadcast_bytes(const std::uint8_t* p) {
+  return broadcast_bytes(reinterpret_cast<const std::int8_t*>(p));
+}
+// acc + the sum of four products a lane. weights 0 to 255, less 128 where they stand for int8; dot_pixels: weights from
+// -127 to 127, x from 0 to kHighestByte. Pairs of products are added with saturation at 32767: 127 * 127 * 2 is below
+// it, 255 * 127 * 2 is not. So the signs of x go to the weights where these are unsigned.
+inline constexpr int kWeightOffset = 0, kHighestByte = 127;
+inline IntVec dot_pixels(IntVec acc, IntVec weights, IntVec x) {
+  const __m256i pairs = _mm256_maddubs_epi16(x.v, weights.v);
+  return {_mm256_add_epi32(acc.v, _mm256_madd_epi16(pairs, _mm256_set1_epi16(1)))};
+}
 inline IntVec dot_int8(IntVec acc, IntVec weights, IntVec x) {
   const __m256i is = _mm256_xor_si256(weights.v, _mm256_set1_epi8(-128));
   const __m256i pairs = _mm256_maddubs_epi16(_mm256_abs_epi8(x.v), _mm256_sign_epi8(is, x.v));

@@ -89,9 +89,16 @@ inline IntVec broadcast_bytes(const std::int8_t* p) {
   __builtin_memcpy(&four, p, sizeof four);
   return {_mm512_set1_epi32(four)};
 }
-// acc + the sum of four products a lane. weights 0 to 255, less kWeightOffset where they stand for int8.
+inline IntVec broadcast_bytes(const std::uint8_t* p) {
+  return broadcast_bytes(reinterpret_cast<const std::int8_t*>(p));
+}
+// acc + the sum of four products a lane. weights 0 to 255, less kWeightOffset where they stand for int8; dot_pixels:
+// weights from -127 to 127, x from 0 to kHighestByte.
 #if defined(__AVX512VNNI__)
-inline constexpr int kWeightOffset = 128;
+inline constexpr int kWeightOffset = 128, kHighestByte = 255;
+inline IntVec dot_pixels(IntVec acc, IntVec weights, IntVec x) {
+  return {_mm512_dpbusd_epi32(acc.v, x.v, weights.v)};
+}
 inline IntVec dot_int8(IntVec acc, IntVec weights, IntVec x) {
   return {_mm512_dpbusd_epi32(acc.v, weights.v, x.v)};
 }
@@ -99,7 +106,11 @@ inline IntVec dot_int4(IntVec acc, IntVec weights, IntVec x) {
   return {_mm512_dpbusd_epi32(acc.v, weights.v, x.v)};
 }
 #else
-inline constexpr int kWeightOffset = 0;
+inline constexpr int kWeightOffset = 0, kHighestByte = 127;
+inline IntVec dot_pixels(IntVec acc, IntVec weights, IntVec x) {
+  const __m512i pairs = _mm512_maddubs_epi16(x.v, weights.v);
+  return {_mm512_add_epi32(acc.v, _mm512_madd_epi16(pairs, _mm512_set1_epi16(1)))};
+}
 // Pairs of products are added with saturation at 32767: 127 * 127 * 2 is below it, 255 * 127 * 2 is not. So the signs
 // of x go to the weights.
 inline IntVec dot_int8(IntVec acc, IntVec weights, IntVec x) {

@@ -105,8 +105,17 @@ inline ByteVec high_nibbles(ByteVec a) {
 inline const std::int8_t* broadcast_bytes(const std::int8_t* p) {
   return p;
 }
-// acc + the sum of four products a lane. weights 0 to 255, less 128 where they stand for int8.
-inline constexpr int kWeightOffset = 128;
+inline const std::uint8_t* broadcast_bytes(const std::uint8_t* p) {
+  return p;
+}
+// acc + the sum of four products a lane. weights 0 to 255, less 128 where they stand for int8; dot_pixels: weights from
+// -127 to 127, x from 0 to kHighestByte.
+inline constexpr int kWeightOffset = 128, kHighestByte = 255;
+inline IntVec dot_pixels(IntVec acc, const ByteVec& weights, const std::uint8_t* x) {
+  for (int i = 0; i < 16; ++i)
+    acc.v[i / 4] += static_cast<std::int8_t>(weights.v[i]) * static_cast<std::int32_t>(x[i % 4]);
+  return acc;
+}
 inline IntVec dot_int4(IntVec acc, const ByteVec& weights, const std::int8_t* x) {
   for (int i = 0; i < 16; ++i) acc.v[i / 4] += static_cast<std::int32_t>(weights.v[i]) * x[i % 4];
   return acc;

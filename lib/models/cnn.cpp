@@ -11,9 +11,9 @@
 
 namespace dynexec {
 
-std::shared_ptr<const Cnn> Cnn::load(const ModelFolder& folder) {
+std::shared_ptr<const Cnn> Cnn::load(const ModelFolder& folder, const CnnRanges& ranges) {
   std::shared_ptr<Cnn> network(new Cnn());
-  load_cnn_weights(folder, *network->weights_);
+  load_cnn_weights(folder, ranges, *network->weights_);
   require_room_for_maps(plan_maps(*network->weights_).bytes(), (folder.path() / "config.json").string());
   return network;
 }
@@ -69,11 +69,15 @@ struct CnnSession::State {
   // One step of several images.
   static void run_step(std::span<CnnSession* const> sessions, std::size_t index);
   const FeatureMap& block_shortcut(const CnnStep& step);
+  std::size_t input_of_step(std::size_t index) const { return index == 0 ? 0 : plan.map_of_step[index - 1]; }
+  // Null where there is none.
+  ByteMap* coded(std::size_t map) { return plan.maps[map].coded ? &codes[map] : nullptr; }
 
   std::shared_ptr<const Cnn> network;
   const CnnWeights& weights;
   CnnMaps plan;
   std::vector<FeatureMap> maps;  // as planned
+  std::vector<ByteMap> codes;    // of the maps, empty where there are none
   std::vector<float> pooled, hidden, next;
   std::vector<ConvJob> jobs;
   std::size_t next_step = 0, done = 0;
@@ -82,7 +86,10 @@ struct CnnSession::State {
 
 CnnSession::State::State(std::shared_ptr<const Cnn> owner, const CnnWeights& w)
     : network(std::move(owner)), weights(w), plan(plan_maps(w)) {
-  for (const MapShape& map : plan.maps) maps.emplace_back(map.size, map.size, map.channels, map.border);
+  for (const MapShape& map : plan.maps) {
+    maps.emplace_back(map.size, map.size, map.channels, map.border);
+    codes.push_back(map.coded ? ByteMap(map.size, map.size, map.channels, map.border) : ByteMap());
+  }
   const std::int64_t features = weights.classifier.front()->in_features();
   pooled.resize(static_cast<std::size_t>(features));
   std::int64_t widest = 1;
@@ -97,7 +104,8 @@ const FeatureMap& CnnSession::State::block_shortcut(const CnnStep& step) {
   const FeatureMap& input = maps[plan.block_input[index]];
   FeatureMap& shortcut = maps[plan.shortcut_of_step[index]];
   if (step.projection) {
-    step.projection->forward(input, shortcut, Activation::none);
+    const ConvJob job{.in = &input, .out = &shortcut, .in_bytes = coded(plan.block_input[index])};
+    step.projection->forward(std::span(&job, 1), Activation::none);
   } else if (&shortcut != &input) {
     // Option A: every stride-th pixel, zero channels on both sides.
     const std::int64_t before = (step.channels - input.channels()) / 2;
@@ -115,12 +123,18 @@ void CnnSession::State::run_step(std::span<CnnSession* const> sessions, std::siz
   first.jobs.clear();
   for (CnnSession* const session : sessions) {
     State& s = *session->state_;
-    const FeatureMap& in = s.maps[index == 0 ? 0 : s.plan.map_of_step[index - 1]];
-    FeatureMap& out = s.maps[s.plan.map_of_step[index]];
+    const std::size_t from = s.input_of_step(index), to = s.plan.map_of_step[index];
+    ByteMap* const out_bytes = step.byte_scale > 0 ? s.coded(to) : nullptr;
     if (!step.convolution) {
-      max_pool(in, out, step.pool_kernel, step.pool_stride, step.pool_padding);
+      max_pool(s.maps[from], s.maps[to], step.pool_kernel, step.pool_stride, step.pool_padding);
+      if (out_bytes) max_pool(*s.coded(from), *out_bytes, step.pool_kernel, step.pool_stride, step.pool_padding);
     } else {
-      first.jobs.push_back({.in = &in, .out = &out, .residual = step.ends_block ? &s.block_shortcut(step) : nullptr});
+      first.jobs.push_back({.in = &s.maps[from],
+                            .out = &s.maps[to],
+                            .residual = step.ends_block ? &s.block_shortcut(step) : nullptr,
+                            .in_bytes = s.coded(from),
+                            .out_bytes = out_bytes,
+                            .out_scale = step.byte_scale});
     }
   }
   if (step.convolution) step.convolution->forward(first.jobs, Activation::relu);
@@ -187,9 +201,24 @@ void CnnSession::run_together(std::span<CnnSession* const> sessions, std::size_t
   }
 }
 
+void CnnSession::observe(CnnRanges& ranges) {
+  State& s = *state_;
+  if (!s.started || s.next_step != 0) throw Error(ErrorKind::internal, "units have run already", "", "");
+  ranges.resize(s.weights.steps.size());
+  CnnSession* const alone[] = {this};
+  for (; s.next_step < s.weights.steps.size(); ++s.next_step) {
+    State::run_step(alone, s.next_step);
+    const FeatureMap& map = s.maps[s.plan.map_of_step[s.next_step]];
+    float& highest = ranges[s.next_step];
+    for (std::int64_t y = 0; y < map.height(); ++y)
+      highest = std::max(highest, kernel_branch().maximum(map.at(y, 0), map.width() * map.channels()));
+  }
+  s.done = s.weights.units.size();
+}
+
 const FeatureMap& CnnSession::features() const {
   const State& s = *state_;
-  return s.maps[s.next_step == 0 ? 0 : s.plan.map_of_step[s.next_step - 1]];
+  return s.maps[s.input_of_step(s.next_step)];
 }
 
 std::span<const float> CnnSession::logits() {
@@ -217,6 +246,7 @@ double CnnSession::memory_bytes() const {
   auto floats = static_cast<double>(s.pooled.size() + s.hidden.size() + s.next.size());
   double bytes = floats * static_cast<double>(sizeof(float));
   for (const FeatureMap& map : s.maps) bytes += static_cast<double>(map.bytes());
+  for (const ByteMap& map : s.codes) bytes += static_cast<double>(map.bytes());
   return bytes;
 }
 

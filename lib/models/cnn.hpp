@@ -24,6 +24,10 @@ struct CnnUnit {
   bool ends_block = true;               // false: inside a ResNet's block
 };
 
+// What calibration finds out for a network in int8: the largest value of the map behind each of its layers,
+// convolutions and pools in their order.
+using CnnRanges = std::vector<float>;
+
 struct CnnWeights;
 
 class Cnn {
@@ -31,7 +35,10 @@ class Cnn {
   // Loads, checks every shape and folds batch normalisation into the convolutions. Names as published by torchvision,
   // timm, transformers and the CIFAR repositories. Throws Error(model), also where an image's maps would take most of
   // the memory.
-  static std::shared_ptr<const Cnn> load(const ModelFolder& folder);
+  // With ranges convolutions are in int8 where they can be, a scale for each output channel and the nearest code for
+  // each weight, and so are the maps between them; the first convolution, sums of residuals and the head stay fp32.
+  // Error(internal) for the ranges of another network.
+  static std::shared_ptr<const Cnn> load(const ModelFolder& folder, const CnnRanges& ranges = {});
   static std::shared_ptr<const Cnn> load(const std::filesystem::path& folder);
   ~Cnn();
   Cnn(const Cnn&) = delete;
@@ -71,6 +78,8 @@ class CnnSession {
   std::size_t done() const;
   // The map after the last unit that ran; valid until the next call.
   const FeatureMap& features() const;
+  // Runs all units and widens `ranges` to what their maps hold; empty at first.
+  void observe(CnnRanges& ranges);
   // The network's own head on the last unit's map [classes]; all units must have run.
   std::span<const float> logits();
   // What the last layer of that head saw; after logits(), valid until the next call.

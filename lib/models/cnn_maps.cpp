@@ -18,7 +18,7 @@ std::size_t claim(std::vector<MapShape>& maps, std::int64_t size, std::int64_t c
     if (maps[i].size == size && maps[i].channels == channels &&
         std::find(in_use.begin(), in_use.end(), i) == in_use.end())
       return i;
-  maps.push_back({size, channels, 1});
+  maps.push_back({.size = size, .channels = channels, .border = 1});
   return maps.size() - 1;
 }
 
@@ -26,7 +26,7 @@ std::size_t claim(std::vector<MapShape>& maps, std::int64_t size, std::int64_t c
 
 double MapShape::bytes() const {
   const auto side = static_cast<double>(size + 2 * border);
-  return side * side * static_cast<double>(channels) * static_cast<double>(sizeof(float));
+  return side * side * static_cast<double>(channels) * static_cast<double>(sizeof(float) + (coded ? 1 : 0));
 }
 
 double CnnMaps::bytes() const {
@@ -38,7 +38,7 @@ double CnnMaps::bytes() const {
 CnnMaps plan_maps(const CnnWeights& weights) {
   const CnnConfig& config = weights.config;
   CnnMaps plan;
-  plan.maps.push_back({config.image_size, config.in_channels, config.wide_stem ? 3 : 1});
+  plan.maps.push_back({.size = config.image_size, .channels = config.in_channels, .border = config.wide_stem ? 3 : 1});
   plan.map_of_step.resize(weights.steps.size());
   plan.block_input.resize(weights.steps.size());
   plan.shortcut_of_step.resize(weights.steps.size());
@@ -57,13 +57,14 @@ CnnMaps plan_maps(const CnnWeights& weights) {
         shortcut = claim(plan.maps, step.size, step.channels, in_use);
         in_use.push_back(shortcut);
       } else if (plan.maps[entry].size != step.size || plan.maps[entry].channels != step.channels) {
-        plan.maps.push_back({step.size, step.channels, 0});
+        plan.maps.push_back({.size = step.size, .channels = step.channels});
         shortcut = plan.maps.size() - 1;
         reserved.push_back(shortcut);
         in_use.push_back(shortcut);
       }
     }
     current = plan.map_of_step[i] = claim(plan.maps, step.size, step.channels, in_use);
+    if (step.byte_scale > 0) plan.maps[current].coded = true;
   }
   return plan;
 }

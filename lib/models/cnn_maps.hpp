@@ -12,6 +12,7 @@ namespace dynexec {
 
 struct MapShape {
   std::int64_t size = 0, channels = 0, border = 0;
+  bool coded = false;  // in bytes, too
   double bytes() const;
 };
 

@@ -6,6 +6,8 @@
 #include <cmath>
 
 #include "base/error.hpp"
+#include "kernels/byte_conv2d.hpp"
+#include "kernels/conv2d.hpp"
 
 namespace dynexec {
 namespace {
@@ -27,8 +29,9 @@ class Loader {
   }
 
   // A convolution and the batch normalisation behind it as one convolution with a bias:
-  // w' = w g / sqrt(v + eps), b' = beta + (b - mean) g / sqrt(v + eps).
-  Conv2d conv_norm(const ConvShape& shape, const std::string& conv, const std::string& norm) {
+  // w' = w g / sqrt(v + eps), b' = beta + (b - mean) g / sqrt(v + eps). On bytes of a scale, or on fp32 (scale 0).
+  std::unique_ptr<Convolution> conv_norm(const ConvShape& shape, const std::string& conv, const std::string& norm,
+                                         float in_scale) {
     std::vector<float> weight =
         read(conv + ".weight", {shape.out_channels, shape.in_channels, shape.kernel, shape.kernel});
     const std::size_t out = static_cast<std::size_t>(shape.out_channels), each = weight.size() / out;
@@ -47,7 +50,8 @@ class Loader {
       bias[o] = static_cast<float>(static_cast<double>(beta[o]) +
                                    (static_cast<double>(bias[o]) - static_cast<double>(mean[o])) * factor);
     }
-    return Conv2d(shape, weight, bias);
+    if (in_scale > 0 && ByteConv2d::fits(shape)) return std::make_unique<ByteConv2d>(shape, weight, bias, in_scale);
+    return std::make_unique<Conv2d>(shape, weight, bias);
   }
 
   std::unique_ptr<Linear> linear(const std::string& name, std::int64_t in, std::int64_t out, Activation activation) {
@@ -109,9 +113,11 @@ double step_bytes(const CnnStep& step) {
 // The steps so far, and the units that they make.
 class Builder {
  public:
-  explicit Builder(CnnWeights& weights) : weights_(weights), size_(weights.config.image_size) {}
+  Builder(const CnnRanges& ranges, CnnWeights& weights)
+      : ranges_(ranges), weights_(weights), size_(weights.config.image_size) {}
 
-  std::int64_t size() const { return size_; }
+  // Of the last step's map in bytes; 0: it is fp32.
+  float byte_scale() const { return weights_.steps.empty() ? 0 : weights_.steps.back().byte_scale; }
 
   void add(CnnStep step, const std::string& name) {
     if (step.convolution) {
@@ -122,6 +128,7 @@ class Builder {
       size_ = (size_ + 2 * step.pool_padding - step.pool_kernel) / step.pool_stride + 1;
     }
     step.size = size_;
+    step.byte_scale = scale_of(step);
     macs_ += step_macs(step);
     bytes_ += step_bytes(step);
     if (step.is_unit) {
@@ -133,6 +140,18 @@ class Builder {
   }
 
  private:
+  float scale_of(const CnnStep& step) const {
+    const std::size_t index = weights_.steps.size();
+    if (index >= ranges_.size()) return 0;
+    if (!step.convolution) return byte_scale();  // codes are pooled as they are
+    if (!std::isfinite(ranges_[index]))
+      throw Error(ErrorKind::model, "the feature maps of calibration images are not finite", "",
+                  "the weights may be damaged; check the checkpoint's sha256");
+    const float scale = ranges_[index] / static_cast<float>(kernel_branch().highest_byte);
+    return std::isnormal(scale) ? scale : 1;  // nothing but zeros, or as good as that
+  }
+
+  const CnnRanges& ranges_;
   CnnWeights& weights_;
   std::int64_t size_;
   double macs_ = 0, bytes_ = 0;
@@ -176,16 +195,15 @@ struct ResnetNames {
   bool published;  // by transformers
 };
 
-void load_resnet(Loader& loader, CnnWeights& weights) {
+void load_resnet(Loader& loader, Builder& builder, CnnWeights& weights) {
   const CnnConfig& config = weights.config;
   const ResnetNames names(loader);
-  Builder builder(weights);
   CnnStep stem;
   stem.is_unit = false;
   const auto [stem_conv, stem_norm] = names.stem();
   const ConvShape stem_shape = config.wide_stem ? ConvShape{config.in_channels, config.widths[0], 7, 2, 3}
                                                 : ConvShape{config.in_channels, config.widths[0], 3, 1, 1};
-  stem.convolution = loader.conv_norm(stem_shape, stem_conv, stem_norm);
+  stem.convolution = loader.conv_norm(stem_shape, stem_conv, stem_norm, 0);
   builder.add(std::move(stem), stem_conv);
   if (config.wide_stem) builder.add(pool_step(3, 2, 1, false), "maxpool");
 
@@ -194,18 +212,19 @@ void load_resnet(Loader& loader, CnnWeights& weights) {
     for (std::int64_t index = 0; index < config.depths[stage]; ++index) {
       const std::int64_t width = config.widths[stage], stride = stage > 0 && index == 0 ? 2 : 1;
       const std::string block = names.block(stage, index);
+      const float in_scale = builder.byte_scale();
       CnnStep first, second;
       const auto [conv1, norm1] = names.conv(block, 0);
       const auto [conv2, norm2] = names.conv(block, 1);
       first.begins_block = second.ends_block = true;
-      first.convolution = loader.conv_norm({channels, width, 3, stride, 1}, conv1, norm1);
-      second.convolution = loader.conv_norm({width, width, 3, 1, 1}, conv2, norm2);
+      first.convolution = loader.conv_norm({channels, width, 3, stride, 1}, conv1, norm1, in_scale);
+      builder.add(std::move(first), conv1);
+      second.convolution = loader.conv_norm({width, width, 3, 1, 1}, conv2, norm2, builder.byte_scale());
       second.shortcut_stride = stride;
       if ((stride != 1 || channels != width) && !config.padded_shortcut) {
         const auto [conv, norm] = names.projection(block, loader);
-        second.projection = loader.conv_norm({channels, width, 1, stride, 0}, conv, norm);
+        second.projection = loader.conv_norm({channels, width, 1, stride, 0}, conv, norm, in_scale);
       }
-      builder.add(std::move(first), conv1);
       builder.add(std::move(second), block);
       channels = width;
     }
@@ -213,9 +232,8 @@ void load_resnet(Loader& loader, CnnWeights& weights) {
   weights.classifier.push_back(loader.linear(head, channels, config.classes, Activation::none));
 }
 
-void load_vgg(Loader& loader, CnnWeights& weights) {
+void load_vgg(Loader& loader, Builder& builder, CnnWeights& weights) {
   const CnnConfig& config = weights.config;
-  Builder builder(weights);
   std::int64_t channels = config.in_channels, index = 0;
   for (const std::int64_t width : config.layers) {
     const std::string name = fmt::format("features.{}", index);
@@ -225,7 +243,8 @@ void load_vgg(Loader& loader, CnnWeights& weights) {
       continue;
     }
     CnnStep step;
-    step.convolution = loader.conv_norm({channels, width, 3, 1, 1}, name, fmt::format("features.{}", index + 1));
+    step.convolution =
+        loader.conv_norm({channels, width, 3, 1, 1}, name, fmt::format("features.{}", index + 1), builder.byte_scale());
     builder.add(std::move(step), name);
     channels = width;
     index += 3;
@@ -252,14 +271,18 @@ void load_vgg(Loader& loader, CnnWeights& weights) {
 
 }  // namespace
 
-void load_cnn_weights(const ModelFolder& folder, CnnWeights& weights) {
+void load_cnn_weights(const ModelFolder& folder, const CnnRanges& ranges, CnnWeights& weights) {
   weights.config = parse_cnn_config(folder.config(), (folder.path() / "config.json").string());
   Loader loader(folder);
+  Builder builder(ranges, weights);
   if (weights.config.family == CnnFamily::resnet) {
-    load_resnet(loader, weights);
+    load_resnet(loader, builder, weights);
   } else {
-    load_vgg(loader, weights);
+    load_vgg(loader, builder, weights);
   }
+  if (!ranges.empty() && ranges.size() != weights.steps.size())
+    throw Error(ErrorKind::internal, "ranges of another network", "", "");
+  weights.steps.back().byte_scale = 0;  // heads read fp32
   weights.parameters = loader.parameters();
 }
 

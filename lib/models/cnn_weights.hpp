@@ -2,23 +2,23 @@
 #pragma once
 
 #include <memory>
-#include <optional>
 #include <vector>
 
-#include "kernels/conv2d.hpp"
+#include "kernels/convolution.hpp"
 #include "kernels/linear.hpp"
 #include "models/cnn.hpp"
 
 namespace dynexec {
 
 struct CnnStep {
-  std::optional<Conv2d> convolution;  // else a max-pool
+  std::unique_ptr<Convolution> convolution;  // else a max-pool
   std::int64_t pool_kernel = 0, pool_stride = 0, pool_padding = 0;
   std::int64_t channels = 0, size = 0;            // of the map it makes
   bool begins_block = false, ends_block = false;  // of a residual block; its input comes back at the end
-  std::optional<Conv2d> projection;               // of the shortcut, on the step that ends the block
+  std::unique_ptr<Convolution> projection;        // of the shortcut, on the step that ends the block
   std::int64_t shortcut_stride = 1;               // of a shortcut without weights
   bool is_unit = true;
+  float byte_scale = 0;  // of its map in bytes, which the next convolutions read; 0: they read fp32
 };
 
 struct CnnWeights {
@@ -30,7 +30,8 @@ struct CnnWeights {
   double parameters = 0;
 };
 
-// Builds the steps from a checkpoint. Throws Error(model) naming tensor and shapes.
-void load_cnn_weights(const ModelFolder& folder, CnnWeights& weights);
+// Builds the steps from a checkpoint, in int8 with ranges (see Cnn::load). Throws Error(model) naming tensor and
+// shapes.
+void load_cnn_weights(const ModelFolder& folder, const CnnRanges& ranges, CnnWeights& weights);
 
 }  // namespace dynexec

@@ -24,11 +24,13 @@ std::shared_ptr<const PictureModel> load_picture_model(const std::filesystem::pa
               "give a diffusers pipeline folder, or one of a network without text");
 }
 
-std::shared_ptr<const PictureModel> load_int8_picture_model(const std::filesystem::path& folder,
-                                                            const CalibrationDrawing& draw) {
+std::shared_ptr<const PictureModel> load_quantised_picture_model(const std::filesystem::path& folder,
+                                                                 QuantisedWeights weights,
+                                                                 const CalibrationDrawing& draw) {
   std::error_code failed;
-  if (std::filesystem::exists(folder / "model_index.json", failed)) return load_int8_pipeline_model(folder, draw);
-  throw Error(ErrorKind::model, "int8 is for diffusers pipelines, and the folder has no model_index.json",
+  if (std::filesystem::exists(folder / "model_index.json", failed))
+    return load_quantised_pipeline_model(folder, weights, draw);
+  throw Error(ErrorKind::model, "int8 and int4 are for diffusers pipelines, and the folder has no model_index.json",
               folder.string(), "give a diffusers pipeline folder, or leave the network in fp32");
 }
 

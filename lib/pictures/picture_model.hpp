@@ -66,7 +66,7 @@ class PictureModel {
   virtual ImageShape latent_shape() const = 0;   // what samplers move
   virtual ImageShape picture_shape() const = 0;  // what decode() gives
   virtual bool takes_text() const = 0;
-  virtual bool has_int8() const { return false; }  // what load_int8_picture_model makes of it
+  virtual bool can_be_quantised() const { return false; }  // by load_quantised_picture_model
   virtual double parameters() const = 0;
   virtual std::string sha256() const = 0;  // of everything that was loaded
   // Noise schedule, kind of prediction and limits as the model's folder states them; steps and sampler are the
@@ -84,10 +84,12 @@ std::shared_ptr<const PictureModel> load_picture_model(const std::filesystem::pa
 
 // Makes some pictures with the model that it is given, as the model will be used.
 using CalibrationDrawing = std::function<void(const PictureModel&)>;
+enum class QuantisedWeights { int8, int4 };
 // The same pipeline with the U-Net's layers that run at every step in int8, but for the first and the last convolution
-// and for narrow matrices. `draw` gets the fp32 model, whose activations tell the ranges. Error(model) for other
-// folders, too.
-std::shared_ptr<const PictureModel> load_int8_picture_model(const std::filesystem::path& folder,
-                                                            const CalibrationDrawing& draw);
+// and for narrow matrices; with int4 the matrices are in 4 bits with a scale for 32 inputs, the convolutions in int8.
+// `draw` gets the fp32 model, whose activations tell the ranges. Error(model) for other folders, too.
+std::shared_ptr<const PictureModel> load_quantised_picture_model(const std::filesystem::path& folder,
+                                                                 QuantisedWeights weights,
+                                                                 const CalibrationDrawing& draw);
 
 }  // namespace dynexec

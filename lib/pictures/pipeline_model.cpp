@@ -87,7 +87,7 @@ class PipelineModel : public PictureModel {
   }
 
   bool takes_text() const override { return tokens_.has_value(); }
-  bool has_int8() const override { return true; }
+  bool can_be_quantised() const override { return true; }
   double parameters() const override { return pipeline_.parameters(); }
   SamplerOptions sampling() const override { return sampling_; }
   std::string sha256() const override;
@@ -188,10 +188,13 @@ std::shared_ptr<const PictureModel> load_pipeline_model(const fs::path& folder) 
   return std::make_shared<PipelineModel>(folder);
 }
 
-std::shared_ptr<const PictureModel> load_int8_pipeline_model(const fs::path& folder, const CalibrationDrawing& draw) {
+std::shared_ptr<const PictureModel> load_quantised_pipeline_model(const fs::path& folder, QuantisedWeights weights,
+                                                                  const CalibrationDrawing& draw) {
   const auto ranges = std::make_shared<diffusers::ActivationRanges>();
   draw(PipelineModel(folder, diffusers::LayerPlan::Kind::observed, ranges));
-  return std::make_shared<PipelineModel>(folder, diffusers::LayerPlan::Kind::int8, ranges);
+  const bool int4 = weights == QuantisedWeights::int4;
+  return std::make_shared<PipelineModel>(
+      folder, int4 ? diffusers::LayerPlan::Kind::int4 : diffusers::LayerPlan::Kind::int8, ranges);
 }
 
 }  // namespace dynexec

@@ -1,5 +1,5 @@
 // A ResNet-20 on 32 x 32 images: batch x threads, layer by layer on all images of the batch, against one image after
-// the other. items_per_second counts images.
+// the other, and in int8. items_per_second counts images.
 #include <benchmark/benchmark.h>
 
 #include <filesystem>
@@ -19,8 +19,8 @@ using namespace dynexec;
 constexpr std::int64_t kSide = 32;
 
 // A network of small random-looking weights: the time does not depend on the values.
-std::shared_ptr<const Cnn> resnet20() {
-  static const std::shared_ptr<const Cnn> network = [] {
+std::shared_ptr<const Cnn> resnet20(bool int8) {
+  static const auto networks = [] {
     std::vector<std::vector<float>> values;
     std::vector<TensorView> tensors;
     values.reserve(200);
@@ -51,16 +51,16 @@ std::shared_ptr<const Cnn> resnet20() {
     std::filesystem::create_directories(folder);
     write_safetensors(folder / "model.safetensors", tensors, {});
     std::ofstream(folder / "config.json") << R"({"architecture": "cifar_resnet20"})";
-    const std::shared_ptr<const Cnn> loaded = Cnn::load(folder);
+    const std::pair loaded{Cnn::load(folder), Cnn::load(ModelFolder::open(folder), CnnRanges(19, 1.0f))};
     std::filesystem::remove_all(folder);
     return loaded;
   }();
-  return network;
+  return int8 ? networks.second : networks.first;
 }
 
-void run(benchmark::State& state, bool together) {
+void run(benchmark::State& state, bool together, bool int8 = false) {
   set_compute_threads(static_cast<int>(state.range(1)));
-  const std::shared_ptr<const Cnn> network = resnet20();
+  const std::shared_ptr<const Cnn> network = resnet20(int8);
   const std::size_t last = network->units().size() - 1;
   std::vector<CnnSession> sessions;
   for (std::int64_t i = 0; i < state.range(0); ++i) sessions.emplace_back(network);
@@ -85,6 +85,9 @@ void layer_by_layer(benchmark::State& state) {
 void image_by_image(benchmark::State& state) {
   run(state, false);
 }
+void layer_by_layer_int8(benchmark::State& state) {
+  run(state, true, true);
+}
 
 void shapes(benchmark::internal::Benchmark* bench) {
   bench->ArgNames({"batch", "threads"})
@@ -97,3 +100,4 @@ void shapes(benchmark::internal::Benchmark* bench) {
 
 BENCHMARK(layer_by_layer)->Apply(shapes);
 BENCHMARK(image_by_image)->Apply(shapes);
+BENCHMARK(layer_by_layer_int8)->Apply(shapes);

@@ -215,3 +215,30 @@ def test_what_does_not_fit_is_refused(folder):
     bad = folder / "images.bin"
     bad.write_bytes(bad.read_bytes()[:-1])
     bench(experiment(folder), folder / "out").exits(1).one_error().says("images.bin")
+
+
+def test_networks_in_int8(folder):
+    """Each format learns from itself; int8 answers nearly as fp32 does and reads fewer bytes."""
+    dynexec("train", train(folder)).ok()
+    paths = [{"name": "fp32", "method": "full"}, {"name": "fp32-sure", "rule": "confidence", "threshold": 0.4},
+             {"name": "int8", "method": "full", "weights": "int8"},
+             {"name": "int8-sure", "rule": "confidence", "threshold": 0.4, "weights": "int8"},
+             {"name": "int8-static", "method": "static", "like": "int8-sure", "weights": "int8"}]
+    config = experiment(folder, paths=paths, quantisation={"samples": 10})
+    bench(config, folder / "out").ok()
+    done = run_folder(folder / "out")
+    summary = {row["path"]: row for row in rows(done / "summary.csv")}
+    samples = rows(done / "samples.csv")
+    read = {name: sum(float(row["weight_bytes_read"]) for row in samples if row["path"] == name) for name in summary}
+    check(read["int8"] < 0.7 * read["fp32"] and read["int8-sure"] < read["fp32-sure"], f"bytes of weights: {read}")
+    check(summary["int8"]["macs_mean"] == summary["fp32"]["macs_mean"], "another format makes another number of products")
+    apart = abs(float(summary["int8"]["quality"]) - float(summary["fp32"]["quality"]))
+    check(apart <= 0.1, f"int8 answers otherwise: {summary['int8']['quality']} and {summary['fp32']['quality']}")
+    bench(config, folder / "three", "--set", "bench.batch_size=3").ok()
+    alone, together = ({(row["path"], row["sample"], row["repetition"]): row["exit_index"] for row in found}
+                       for found in (samples, rows(run_folder(folder / "three") / "samples.csv")))
+    check(alone == together, "other exits in batches")
+    bench(config, folder / "no", "--set", "paths.2.weights=int4-g32").exits(2).one_error().says("int4-g32")
+    bench(config, folder / "no", "--set", "quantisation.samples=0").exits(2).one_error().says("samples")
+    plain = experiment(folder, quantisation={"samples": 10})
+    bench(plain, folder / "no").exits(2).one_error().says("quantisation")

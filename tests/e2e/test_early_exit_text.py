@@ -193,7 +193,8 @@ def test_weight_formats_side_by_side(folder):
     vision = {"network": str(ROOT / "models" / "shapes-resnet")}
     shapes = {"task": {"kind": "shapes", "samples": 4}, "calibration": {"samples": 4}}
     full, quantised = {"name": "full", "method": "full"}, {"name": "a", "rule": "margin", "weights": "int8"}
-    refused(experiment(folder, model=vision, paths=[full, quantised], **shapes), "paths[1].weights", "vision networks are fp32", "text encoder")
+    int4 = quantised | {"weights": "int4-g32"}
+    refused(experiment(folder, model=vision, paths=[full, int4], **shapes), "paths[1].weights", "vision networks are fp32", "text encoder")
     refused(experiment(folder, model=vision | {"weights": "bf16"}, paths=[full], **shapes), "model.weights", "vision networks are fp32")
     refused(experiment(folder, paths=[full, quantised, {"name": "b", "method": "random", "like": "a"}]), "paths[2].like", "int8")
     refused(experiment(folder, paths=[full, quantised | {"weights": "int4"}]), "paths[1].weights", "int4-g32")

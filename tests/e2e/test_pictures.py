@@ -132,7 +132,7 @@ def test_int8_and_predicted_steps_are_measured_together(folder):
     bench(experiment(folder, network, **changes), folder / "again", "--quiet").ok()
     again = [row["psnr_db"] for row in rows(run_folder(folder / "again") / "samples.csv") if row["path"] == "int8"]
     check(again == pictures["int8"], "pictures in int8 are not reproducible")
-    wrong = experiment(folder, network, paths=[{"name": "full", "weights": "int4"}])
+    wrong = experiment(folder, network, paths=[{"name": "full", "weights": "int2"}])
     bench(wrong, folder / "out", "--quiet").exits(2).one_error().says("int8")
     bench(experiment(folder, network, quantisation={"samples": 2}), folder / "out", "--quiet").exits(2).one_error().says("quantisation")
 

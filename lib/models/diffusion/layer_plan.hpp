@@ -1,4 +1,4 @@
-// What becomes of the layers of a checkpoint: fp32, or int8 with the ranges that their inputs had in fp32.
+// What becomes of the layers of a checkpoint: fp32, or int8 and int4 with the ranges that their inputs had in fp32.
 #pragma once
 
 #include <map>
@@ -15,9 +15,11 @@ struct ActivationRange {
 using ActivationRanges = std::map<std::string, ActivationRange>;  // by the layer's name in the checkpoint
 
 struct LayerPlan {
-  enum class Kind { fp32, observed, int8 };  // observed: fp32, and the ranges of convolutions' inputs are noted
+  // observed: fp32, and the ranges of convolutions' inputs are noted. int4: as int8, but for the matrices, as no
+  // convolution multiplies 4 bits.
+  enum class Kind { fp32, observed, int8, int4 };
   Kind kind = Kind::fp32;
-  std::shared_ptr<ActivationRanges> ranges;  // written by layers that are observed, read when int8 ones are loaded
+  std::shared_ptr<ActivationRanges> ranges;  // written by layers that are observed, read when quantised ones are loaded
   std::vector<std::string> exceptions;       // layers whose names have one of these parts are fp32 in any case
 
   // Of this layer.

@@ -61,8 +61,10 @@ at::Tensor FolderSource::take(const std::string& name, const std::vector<std::in
 
 Dense FolderSource::packed(const std::string& name, const Dense& layer) const {
   const std::int64_t out = layer.weight.size(0), in = layer.weight.size(1);
+  const LayerPlan::Kind kind = plan_.kind_of(name);
   WeightFormat format;
-  if (plan_.kind_of(name) == LayerPlan::Kind::int8 && out >= kFewOutputs) format = weight_format("int8-a8");
+  if (out >= kFewOutputs && kind == LayerPlan::Kind::int8) format = weight_format("int8-a8");
+  if (out >= kFewOutputs && kind == LayerPlan::Kind::int4) format = weight_format("int4-g32-a8");
   std::vector<float> bias = layer.bias.defined() ? values_of(layer.bias) : std::vector<float>();
   const double bytes = static_cast<double>(out * in) * format.bits_per_weight(in) / kBitsOfByte +
                        static_cast<double>(sizeof(float) * bias.size());
@@ -88,6 +90,7 @@ Conv FolderSource::conv(const std::string& name, std::int64_t out, std::int64_t 
       layer.kernel = std::make_shared<ObservingKernel>(std::move(layer.weight), (*plan_.ranges)[name]);
       break;
     case LayerPlan::Kind::int8:
+    case LayerPlan::Kind::int4:
       layer.kernel = std::make_shared<QuantisedKernel>(layer.weight, plan_.ranges->at(name));
       break;
   }

@@ -24,7 +24,7 @@ TEST_CASE("limits of the clean image are the model's unless the config says othe
   CHECK_THROWS_AS(limits_of(", dynamic_threshold: 1.5"), Error);
 }
 
-TEST_CASE("weights are the model's unless a path has its own, and int8 has settings") {
+TEST_CASE("weights are the model's unless a path has its own, and quantised ones have settings") {
   const auto read = [](const std::string& model, const std::string& paths) {
     const Config config = Config::parse("experiment: diffusion\ntask: {samples: 4}\nmodel: {network: m" + model +
                                             "}\nquantisation: {samples: 3}\npaths: " + paths + "\n",
@@ -32,18 +32,21 @@ TEST_CASE("weights are the model's unless a path has its own, and int8 has setti
     return read_options(config.root(), {}, true);
   };
   const Options mixed = read("", "[{name: a}, {name: b, weights: int8}]");
-  CHECK_FALSE(mixed.paths[0].int8);
-  CHECK(mixed.paths[1].int8);
-  CHECK(mixed.wants_int8());
+  CHECK_FALSE(mixed.paths[0].weights);
+  CHECK(mixed.paths[1].weights == QuantisedWeights::int8);
+  CHECK(mixed.any_quantised());
   CHECK(mixed.quantisation.samples == 3);
   CHECK(mixed.quantisation.steps == 20);
   CHECK(mixed.paths[0].describe().find("int8") == std::string::npos);
   CHECK(mixed.paths[1].describe().ends_with(", weights int8"));
   const Options all = read(", weights: int8", "[{name: a}, {name: b, weights: fp32}]");
-  CHECK(all.paths[0].int8);
-  CHECK_FALSE(all.paths[1].int8);
-  CHECK_FALSE(read("", "[{name: a}]").wants_int8());
-  CHECK_THROWS_AS(read("", "[{name: a, weights: int4}]"), Error);
+  CHECK(all.paths[0].weights == QuantisedWeights::int8);
+  CHECK_FALSE(all.paths[1].weights);
+  const Options nibbles = read(", weights: int4", "[{name: a}]");
+  CHECK(nibbles.paths[0].weights == QuantisedWeights::int4);
+  CHECK(nibbles.paths[0].describe().ends_with(", weights int4"));
+  CHECK_FALSE(read("", "[{name: a}]").any_quantised());
+  CHECK_THROWS_AS(read("", "[{name: a, weights: int4-g32}]"), Error);
 }
 
 TEST_CASE("diffusion configs: what is wrong is said at its place") {

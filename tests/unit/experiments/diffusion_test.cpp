@@ -335,16 +335,17 @@ TEST_CASE("noises are the seed's own, and what is not finite is said where it ap
   }
 }
 
-TEST_CASE("paths in int8 share a model that is calibrated before they run, on calibration samples of their guidance") {
+TEST_CASE(
+    "quantised paths share models that are calibrated before they run, on calibration samples of their guidance") {
   Fixture f;
   PathOptions int8 = f.options(Method::fixed, 5), guided = int8, whole = int8;
-  int8.int8 = guided.int8 = true;
+  int8.weights = guided.weights = QuantisedWeights::int8;
   guided.draw.guidance = 2;
   const auto seen = std::make_shared<Ramp>(), made = std::make_shared<Ramp>();
   const CalibrationDrawing drawing =
       calibration_drawing(f.shared->calibration, {whole, int8, int8, guided}, {.samples = 9, .steps = 4});
   int loads = 0;
-  f.shared->int8_model = std::make_shared<Int8Model>([&] {
+  f.shared->quantised[QuantisedWeights::int8] = std::make_shared<QuantisedModel>([&] {
     ++loads;
     drawing(*seen);
     return made;

@@ -232,7 +232,7 @@ TEST_CASE("planned maps are those of a session") {
   CnnFolder folder;
   folder.resnet();
   CnnWeights weights;
-  load_cnn_weights(ModelFolder::open(folder.write()), weights);
+  load_cnn_weights(ModelFolder::open(folder.write()), {}, weights);
   const CnnMaps plan = plan_maps(weights);
   const CnnSession session(Cnn::load(folder.path()));
   // Beside the maps: the pooled channels and two rows of logits.

@@ -190,15 +190,15 @@ TEST_CASE("requests that a pipeline cannot meet") {
   CHECK(error_of([&] { denoising->evaluate(3, input, {}, output); }).kind() == ErrorKind::internal);
 }
 
-TEST_CASE("a pipeline in int8 draws nearly the picture of fp32, with fewer bytes, the same again and in a batch") {
+TEST_CASE("a quantised pipeline draws nearly the picture of fp32, with fewer bytes, the same again and in a batch") {
   const TextPipeline folder;
   const auto model = folder.load();
-  CHECK(model->has_int8());
+  CHECK(model->can_be_quantised());
   const auto sampler = make_sampler({.steps = 4});
   const auto inputs = draw_inputs(*model, {"w4", "w5 w6"});
   int calibrations = 0;
-  const auto load = [&] {
-    return load_int8_picture_model(folder.path(), [&](const PictureModel& observed) {
+  const auto load = [&](QuantisedWeights weights = QuantisedWeights::int8) {
+    return load_quantised_picture_model(folder.path(), weights, [&](const PictureModel& observed) {
       ++calibrations;
       const auto drawn = draw(observed, *sampler, inputs, {.guidance = 2});
       CHECK(drawn.front().pixels == draw(*model, *sampler, inputs, {.guidance = 2}).front().pixels);
@@ -217,9 +217,22 @@ TEST_CASE("a pipeline in int8 draws nearly the picture of fp32, with fewer bytes
     CHECK(first[i].cost.weight_bytes < 0.85 * whole[i].cost.weight_bytes);
   }
   CHECK(largest_difference(alone.front().pixels, first[1].pixels) < 1e-5);
+  // Bytes are always finite; what is not, is told all the same.
+  const auto quantised = load();
+  const auto denoising = quantised->begin(request_of(2));
+  for (const float wrong : {INFINITY, NAN}) {
+    std::vector<float> input = latents_of(2), output(input.size());
+    input[9] = wrong;
+    const Error error = error_of([&] { denoising->evaluate(0, input, {}, output); });
+    CHECK(error.kind() == ErrorKind::model);
+    CHECK(error.where() == "evaluation 0");
+  }
+  const auto nibbles = draw(*load(QuantisedWeights::int4), *sampler, inputs, {.guidance = 2});
+  CHECK(similarity(model->picture_shape(), nibbles.front().pixels, whole.front().pixels) > 0.8);
   const NetworkFolder network;
-  CHECK_FALSE(load_picture_model(network.path())->has_int8());
-  const Error refused = error_of([&] { load_int8_picture_model(network.path(), [](const PictureModel&) {}); });
+  CHECK_FALSE(load_picture_model(network.path())->can_be_quantised());
+  const Error refused = error_of(
+      [&] { load_quantised_picture_model(network.path(), QuantisedWeights::int8, [](const PictureModel&) {}); });
   CHECK(refused.kind() == ErrorKind::model);
   CHECK_FALSE(refused.hint().empty());
 }

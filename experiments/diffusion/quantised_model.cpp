@@ -1,4 +1,4 @@
-#include "experiments/diffusion/int8_model.hpp"
+#include "experiments/diffusion/quantised_model.hpp"
 
 #include <algorithm>
 #include <set>
@@ -15,7 +15,7 @@ CalibrationDrawing calibration_drawing(std::shared_ptr<const Task> calibration, 
     const std::size_t count = std::min(calibration->size(), static_cast<std::size_t>(quantisation.samples));
     std::set<std::tuple<SamplerKind, std::vector<double>, double, std::string>> done;
     for (const PathOptions& path : paths) {
-      if (!path.int8) continue;
+      if (!path.weights) continue;
       const auto sampler = make_sampler(path.sampler_of(quantisation.steps));
       const DrawOptions options{.guidance = path.draw.guidance, .negative = path.draw.negative};
       if (!done.emplace(path.sampler.kind, sampler->timesteps(), options.guidance, options.negative).second) continue;

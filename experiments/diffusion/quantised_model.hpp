@@ -1,4 +1,4 @@
-// The model in int8, which paths may draw with instead of the one in fp32.
+// The model in int8 or int4, which paths may draw with instead of the one in fp32.
 #pragma once
 
 #include <functional>
@@ -11,15 +11,15 @@
 
 namespace dynexec::diffusion {
 
-// Pictures of the first calibration samples, for every sampler and guidance of the paths in int8.
+// Pictures of the first calibration samples, for every sampler and guidance of the quantised paths.
 CalibrationDrawing calibration_drawing(std::shared_ptr<const Task> calibration, std::vector<PathOptions> paths,
                                        const Quantisation& quantisation);
 
-// Loaded and calibrated when it is first asked for, once for all paths.
-class Int8Model {
+// Loaded and calibrated when it is first asked for, once for all paths in a format.
+class QuantisedModel {
  public:
   using Load = std::function<std::shared_ptr<const PictureModel>()>;
-  explicit Int8Model(Load load) : load_(std::move(load)) {}
+  explicit QuantisedModel(Load load) : load_(std::move(load)) {}
 
   // For one thread at a time.
   const PictureModel& get() {

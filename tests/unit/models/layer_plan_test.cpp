@@ -1,0 +1,68 @@
+// What becomes of the layers of a checkpoint.
+#include "models/diffusion/layer_plan.hpp"
+
+#include <doctest/doctest.h>
+#include <unistd.h>
+
+#include <filesystem>
+#include <fstream>
+#include <vector>
+
+#include "models/diffusion/tensor_source.hpp"
+#include "weights/safetensors.hpp"
+
+using namespace dynexec;
+using diffusers::Dense;
+using diffusers::FolderSource;
+using diffusers::LayerPlan;
+
+namespace {
+
+// A wide matrix, a wide one by the name of an exception, and a narrow one.
+class Matrices {
+ public:
+  Matrices() : path_(std::filesystem::temp_directory_path() / ("dynexec-plan-" + std::to_string(::getpid()))) {
+    std::filesystem::create_directories(path_);
+    const std::vector<float> values(128 * 64, 0.5f);
+    const auto view = [&](const std::string& name, std::int64_t out) {
+      return TensorView{
+          name, DType::f32, {out, 64}, std::as_bytes(std::span(values).first(static_cast<std::size_t>(out * 64)))};
+    };
+    const std::vector<TensorView> views{view("wide.weight", 128), view("time_wide.weight", 128),
+                                        view("narrow.weight", 64)};
+    write_safetensors(path_ / "model.safetensors", views, {});
+    std::ofstream(path_ / "config.json") << "{}";
+  }
+  ~Matrices() { std::filesystem::remove_all(path_); }
+  Matrices(const Matrices&) = delete;
+  Matrices& operator=(const Matrices&) = delete;
+
+  Dense take(LayerPlan::Kind kind, const std::string& name, std::int64_t out) const {
+    const ModelFolder folder = ModelFolder::open(path_);
+    return FolderSource(folder, {.kind = kind, .ranges = nullptr, .exceptions = {"time"}}).dense(name, out, 64, false);
+  }
+
+ private:
+  std::filesystem::path path_;
+};
+
+}  // namespace
+
+TEST_CASE("wide matrices get the plan's format, exceptions and narrow ones stay fp32") {
+  const Matrices matrices;
+  const std::vector<std::pair<LayerPlan::Kind, std::string>> formats{{LayerPlan::Kind::fp32, "fp32"},
+                                                                     {LayerPlan::Kind::observed, "fp32"},
+                                                                     {LayerPlan::Kind::int8, "int8-a8"},
+                                                                     {LayerPlan::Kind::int4, "int4-g32-a8"}};
+  double before = 1e9;
+  for (const auto& [kind, format] : formats) {
+    const Dense wide = matrices.take(kind, "wide", 128);
+    CHECK(wide.packed->format() == format);
+    CHECK(wide.packed_bytes <= before);
+    before = wide.packed_bytes;
+    CHECK(matrices.take(kind, "time_wide", 128).packed->format() == "fp32");
+    CHECK(matrices.take(kind, "narrow", 64).packed->format() == "fp32");
+  }
+  // 4 bits a weight, a scale and a minimum of 16 bits each for 32 of them.
+  CHECK(before == 128 * 64 * 5 / 8);
+}
