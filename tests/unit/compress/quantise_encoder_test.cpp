@@ -63,7 +63,7 @@ void check_kept(const ModelFolder& from, const ModelFolder& to, const QuantiseRe
   for (const std::string& name : from.tensor_names()) {
     const auto named = [&](const QuantisedMatrix& matrix) { return matrix.name.ends_with(name); };
     if (std::any_of(report.matrices.begin(), report.matrices.end(), named)) continue;
-    INFO(name);
+    INFO(std::string(name));
     const auto before = from.find(name), after = to.find(name);
     REQUIRE(after.has_value());
     CHECK(after->dtype == before->dtype);
@@ -76,7 +76,7 @@ void check_round_trips(const EncoderFolder& model, std::size_t matrices) {
   const Texts texts{random_ids(1, 1), random_ids(17, 2), random_ids(40, 3)};
   const Values exact = outputs(model.path(), {}, texts);
   for (const char* name : kFormats) {
-    INFO(name);
+    INFO(std::string(name));
     const dynexec_test::TempFolder out;
     const fs::path small = out.file("small");
     WeightFormat format = weight_format(name);
@@ -150,7 +150,7 @@ TEST_CASE("GPTQ changes less of what an encoder gives on its calibration texts t
     const Texts texts = some_texts();
     const Values exact = outputs(path, {}, texts);
     for (const char* name : {"int8", "int4-g32"}) {
-      INFO(name);
+      INFO(std::string(name));
       const dynexec_test::TempFolder out;
       QuantiseOptions options{.format = weight_format(name), .method = QuantiseMethod::gptq, .texts = texts};
       std::vector<std::int64_t> layers;
@@ -215,7 +215,7 @@ TEST_CASE("quantised encoders that are broken are refused") {
   const ModelFolder from = ModelFolder::open(model.write());
   const dynexec_test::TempFolder out;
   const auto refused = [&](const char* format, const char* name, const auto& change) {
-    INFO(name);
+    INFO(std::string(name));
     const fs::path folder = out.file(name);
     quantise_folder(from, folder, {.format = weight_format(format)}, nullptr);
     change(folder);
