@@ -42,7 +42,7 @@ struct GenerateArgs {
 struct CompressArgs {
   std::string model, output;
   std::string weights = "int8-g32", method = "nearest";
-  std::string texts;  // file of calibration texts; "": the model writes its own
+  std::string texts;  // file of calibration texts; "": a language model writes its own, an encoder has none
   std::int64_t samples = 64, length = 256;
   std::uint64_t seed = 1;
   bool quiet = false;

@@ -15,13 +15,16 @@
 #include "data/tokenizer.hpp"
 #include "kernels/thread_pool.hpp"
 #include "measure/threads.hpp"
+#include "models/encoder_config.hpp"
 #include "report/table.hpp"
 
 namespace dynexec::cli {
 namespace {
 
 std::vector<std::vector<std::int32_t>> calibration_texts(const CompressArgs& args, const ModelFolder& folder) {
+  const auto longest = static_cast<std::size_t>(std::min(args.length, longest_text(folder)));
   if (args.texts.empty()) return own_texts(folder, args.samples, args.length, args.seed);
+  const bool encoder = is_encoder_config(folder.config());
   const auto tokenizer = Tokenizer::load(folder.path());
   std::vector<std::vector<std::int32_t>> texts;
   PromptOptions options;
@@ -29,7 +32,11 @@ std::vector<std::vector<std::int32_t>> calibration_texts(const CompressArgs& arg
   for (const PromptRecord& record : read_prompts(options)) {
     if (static_cast<std::int64_t>(texts.size()) == args.samples) break;
     std::vector<std::int32_t> ids = tokenizer->encode(record.prompt, true);
-    ids.resize(std::min(ids.size(), static_cast<std::size_t>(args.length)));
+    // An encoder's texts end with a token of their own, which stays the last.
+    if (encoder)
+      shorten(ids, longest);
+    else
+      ids.resize(std::min(ids.size(), longest));
     if (!ids.empty()) texts.push_back(std::move(ids));
   }
   if (texts.empty())
@@ -46,9 +53,11 @@ TextTable table_of(const QuantiseReport& report) {
 }
 
 nlohmann::json json_of(const CompressArgs& args, const QuantiseReport& report) {
+  const auto share = [](double value) { return value < 0 ? nlohmann::json() : nlohmann::json(value); };
   nlohmann::json matrices = nlohmann::json::array();
   for (const QuantisedMatrix& matrix : report.matrices)
-    matrices.push_back({{"name", matrix.name}, {"output_error", matrix.error}, {"nearest_error", matrix.nearest}});
+    matrices.push_back(
+        {{"name", matrix.name}, {"output_error", share(matrix.error)}, {"nearest_error", share(matrix.nearest)}});
   return {{"output", args.output},
           {"weights", args.weights},
           {"method", args.method},

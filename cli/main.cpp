@@ -94,7 +94,8 @@ void add_compress(CLI::App& app, std::function<int()>& action) {
   static CompressArgs args;
   CLI::App* command = app.add_subcommand("compress", "Write a smaller model folder");
   command->require_subcommand(1);
-  CLI::App* quantize = command->add_subcommand("quantize", "Store the layers of a language model as int8 or int4");
+  CLI::App* quantize =
+      command->add_subcommand("quantize", "Store the layers of a language model or a text encoder as int8 or int4");
   quantize->add_option("model", args.model, "Model folder in Hugging Face layout")->required();
   quantize->add_option("-o,--output", args.output, "Folder to write")->required();
   quantize->add_option("--weights", args.weights, "int8, int8-g32, int4-g32, int4-g64 or int4-g128")
@@ -102,7 +103,9 @@ void add_compress(CLI::App& app, std::function<int()>& action) {
   quantize->add_option("--method", args.method, "nearest, or gptq: errors are taken up by later weights")
       ->check(CLI::IsMember({"nearest", "gptq"}))
       ->capture_default_str();
-  quantize->add_option("--texts", args.texts, "Texts to calibrate on (default: the model writes some)");
+  quantize->add_option(
+      "--texts", args.texts,
+      "Texts to calibrate on, one a line (default: the model writes some; encoders need them for gptq)");
   quantize->add_option("--samples", args.samples, "Calibration texts")
       ->check(CLI::Range(std::int64_t{1}, std::int64_t{1} << 20))
       ->capture_default_str();

@@ -68,7 +68,7 @@ std::map<std::string, std::shared_ptr<Shared>> share(LoadedNetwork& loaded, cons
 }  // namespace
 
 Experiment build(const Node& root) {
-  const Options options = read_options(root);
+  Options options = read_options(root);
   LoadedNetwork loaded = load_network(root, options);
 
   Experiment experiment;

@@ -10,6 +10,7 @@
 #include "experiments/early_exit/multi_exit_encoder.hpp"
 #include "experiments/image_task.hpp"
 #include "experiments/text_class_task.hpp"
+#include "models/stored_weights.hpp"
 #include "weights/model_folder.hpp"
 
 namespace dynexec::early_exit {
@@ -63,7 +64,7 @@ std::shared_ptr<const Cnn> load_int8(const Node& root, const ModelFolder& folder
   return Cnn::load(folder, ranges);
 }
 
-LoadedNetwork load_cnn(const Node& root, const ModelFolder& folder, const Options& options) {
+LoadedNetwork load_cnn(const Node& root, const ModelFolder& folder, Options& options) {
   for (const PathOptions& path : options.paths) check_format(root, path);
   const std::shared_ptr<const Cnn> network = Cnn::load(folder);
   const ImageTasks tasks = read_image_tasks(root);
@@ -88,7 +89,15 @@ LoadedNetwork load_cnn(const Node& root, const ModelFolder& folder, const Option
   return loaded;
 }
 
-LoadedNetwork load_encoder(const Node& root, const ModelFolder& folder, const Options& options) {
+// Profiles take the counted bytes of weights for those of fp32.
+void check_hardware(const Node& root, const WeightFormat& weights) {
+  if (root.has("hardware") && weights != WeightFormat{})
+    root.at("model").at("network").fail(
+        "names a folder of " + weights.name() + " weights, and hardware profiles model fp32 weights",
+        "leave hardware out, or name the folder that it was made from");
+}
+
+LoadedNetwork load_encoder(const Node& root, const ModelFolder& folder, Options& options) {
   const EncoderConfig config = parse_encoder_config(folder);
   EncoderParts parts;
   parts.exits = std::make_shared<const std::vector<EncoderExit>>(load_encoder_exits(folder, config));
@@ -99,7 +108,9 @@ LoadedNetwork load_encoder(const Node& root, const ModelFolder& folder, const Op
   const TextClassTasks tasks = read_text_class_tasks(root, config.classes, config.class_names);
   LoadedNetwork loaded{
       .networks = {}, .test = tasks.test, .calibration = tasks.calibration, .provenance = tasks.provenance};
-  for (const PathOptions& path : options.paths) {
+  for (PathOptions& path : options.paths) {
+    path.weights = loaded_format(folder, path.weights);
+    check_hardware(root, path.weights);
     std::unique_ptr<MultiExit>& network = loaded.networks[path.weights.name()];
     if (network) continue;
     parts.encoder = Encoder::load(folder, path.weights);
@@ -111,13 +122,13 @@ LoadedNetwork load_encoder(const Node& root, const ModelFolder& folder, const Op
 
 struct Kind {
   bool (*describes)(const nlohmann::json& config);
-  LoadedNetwork (*load)(const Node& root, const ModelFolder& folder, const Options& options);
+  LoadedNetwork (*load)(const Node& root, const ModelFolder& folder, Options& options);
 };
 constexpr Kind kKinds[] = {{is_cnn_config, load_cnn}, {is_encoder_config, load_encoder}};
 
 }  // namespace
 
-LoadedNetwork load_network(const Node& root, const Options& options) {
+LoadedNetwork load_network(const Node& root, Options& options) {
   const ModelFolder folder = ModelFolder::open(resolve_path(options.network));
   for (const Kind& kind : kKinds) {
     if (!kind.describes(folder.config())) continue;

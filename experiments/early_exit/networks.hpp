@@ -20,8 +20,9 @@ struct LoadedNetwork {
 };
 
 // Loads the model folder, whose config.json tells the family, in every format that a path runs in, and the config's
-// `task` and `calibration`. Error(model) for another family or a network without exits, Error(config) for a format that
-// the family does not have.
-LoadedNetwork load_network(const Node& root, const Options& options);
+// `task` and `calibration`. Where the folder's weights are quantised, the paths' fp32 becomes the folder's format.
+// Error(model) for another family or a network without exits, Error(config) for a format that the family or the folder
+// does not have.
+LoadedNetwork load_network(const Node& root, Options& options);
 
 }  // namespace dynexec::early_exit

@@ -35,7 +35,7 @@ struct PathOptions {
   GovernorConfig governor;
   Node node;  // for errors that need the loaded network
 
-  // The place of the key that says in which weights the path runs, for errors. Only where `weights` is not fp32.
+  // The place of the key that says in which weights the path runs, for errors. Only where it says another than fp32.
   Node weights_key(const Node& root) const;
   std::string describe() const;
 };

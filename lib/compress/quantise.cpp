@@ -6,13 +6,15 @@
 
 #include <algorithm>
 #include <map>
-#include <memory>
 #include <set>
+#include <utility>
 
 #include "base/atomic_file.hpp"
 #include "base/error.hpp"
 #include "base/interrupt.hpp"
+#include "compress/layered_network.hpp"
 #include "models/decoder.hpp"
+#include "models/encoder_config.hpp"
 #include "models/sampling.hpp"
 #include "models/stored_weights.hpp"
 
@@ -26,32 +28,35 @@ struct Wanted {
   std::int64_t out = 0, in = 0;
 };
 
+// Parts of names whose matrices have the inputs of another one, which alone is observed.
+constexpr std::pair<const char*, const char*> kSameInputs[] = {{"k_proj", "q_proj"},
+                                                               {"v_proj", "q_proj"},
+                                                               {"up_proj", "gate_proj"},
+                                                               {"self.key", "self.query"},
+                                                               {"self.value", "self.query"},
+                                                               {"attention.k_lin", "attention.q_lin"},
+                                                               {"attention.v_lin", "attention.q_lin"}};
+
 // The matrix whose inputs are also this one's.
 std::string observed_name(std::string name) {
-  for (const auto& [part, first] : {std::pair{"k_proj", "q_proj"}, {"v_proj", "q_proj"}, {"up_proj", "gate_proj"}}) {
+  for (const auto& [part, first] : kSameInputs) {
     const std::size_t at = name.find(part);
     if (at != std::string::npos) return name.replace(at, std::string(part).size(), first);
   }
   return name;
 }
 
-// A decoder's layers, quantised one after the other.
+// A network's layers, quantised one after the other.
 class Quantiser {
  public:
-  Quantiser(const ModelFolder& folder, const QuantiseOptions& options)
-      : folder_(folder), options_(options), config_(parse_decoder_config(folder)) {
+  Quantiser(const LayeredNetwork& network, const QuantiseOptions& options) : network_(network), options_(options) {
     // Which matrices there are is what loading asks for.
-    (void)Decoder::build(config_, source(),
-                         {.formats = {},
-                          .stored =
-                              [&](const std::string& name, std::int64_t out, std::int64_t in) {
-                                wanted_.push_back({name, out, in});
-                                return std::optional<StoredMatrix>();
-                              },
-                          .observer = {}});
+    const StoredSource asked = [this](const std::string& name, std::int64_t out, std::int64_t in) {
+      wanted_.push_back({name, out, in});
+      return std::optional<StoredMatrix>();
+    };
+    network_.run({.stored = asked, .observer = {}}, {}, 0);
   }
-
-  std::int64_t layers() const { return config_.layers; }
 
   void quantise(std::int64_t layer) {
     moments_.clear();
@@ -64,15 +69,6 @@ class Quantiser {
   std::vector<QuantisedMatrix> take_report() { return std::move(report_); }
 
  private:
-  WeightSource source() const {
-    return [this](const std::string& name, const std::vector<std::int64_t>& shape) {
-      const TensorView view = folder_.require(name, shape);
-      std::vector<float> values(static_cast<std::size_t>(view.elements()));
-      copy_as_f32(view, values);
-      return values;
-    };
-  }
-
   static bool in_layer(const std::string& name, std::int64_t layer) {
     return name.find("." + std::to_string(layer) + ".") != std::string::npos;
   }
@@ -89,34 +85,12 @@ class Quantiser {
       if (!sum.defined()) sum = at::zeros({in, in}, at::kDouble);
       sum.addmm_(inputs.t(), inputs);
     };
-    const auto decoder = Decoder::build(config_, source(), {.formats = {}, .stored = stored, .observer = observer});
-    std::size_t longest = 1;
-    for (const auto& text : options_.texts) longest = std::max(longest, text.size());
-    DecoderSession session(decoder, static_cast<std::int64_t>(longest));
-    for (const auto& text : options_.texts) {
-      throw_if_interrupted();
-      session.truncate(0);
-      if (layer + 1 < config_.layers)
-        session.forward_early(text, layer + 1, 0);
-      else
-        session.forward(text, static_cast<std::int64_t>(text.size()));  // rows without logits end before the last layer
-    }
-  }
-
-  // GPT-2 keeps its matrices as [in, out].
-  std::vector<float> values_of(const Wanted& matrix) const {
-    if (config_.family != "gpt2") return source()(matrix.name, {matrix.out, matrix.in});
-    const std::vector<float> turned = source()(matrix.name, {matrix.in, matrix.out});
-    std::vector<float> values(turned.size());
-    for (std::int64_t k = 0; k < matrix.in; ++k)
-      for (std::int64_t n = 0; n < matrix.out; ++n)
-        values[static_cast<std::size_t>(n * matrix.in + k)] = turned[static_cast<std::size_t>(k * matrix.out + n)];
-    return values;
+    network_.run({.stored = stored, .observer = observer}, options_.texts, layer);
   }
 
   void quantise(const Wanted& matrix) {
     throw_if_interrupted();
-    const std::vector<float> values = values_of(matrix);
+    const std::vector<float> values = network_.values(matrix.name, matrix.out, matrix.in);
     QuantisedMatrix figures{.name = matrix.name};
     const auto found = moments_.find(observed_name(matrix.name));
     const bool calibrated = found != moments_.end();
@@ -137,9 +111,8 @@ class Quantiser {
     done_.emplace(matrix.name, std::move(chosen));
   }
 
-  const ModelFolder& folder_;
+  const LayeredNetwork& network_;
   const QuantiseOptions& options_;
-  DecoderConfig config_;
   std::vector<Wanted> wanted_;
   std::map<std::string, StoredMatrix> done_;
   std::map<std::string, at::Tensor> moments_;  // of the layer at hand, by the matrix that is observed
@@ -164,8 +137,13 @@ double write_weights(const ModelFolder& from, const fs::path& to, const std::map
 
 }  // namespace
 
+std::int64_t longest_text(const ModelFolder& folder) {
+  return LayeredNetwork::open(folder)->max_tokens();
+}
+
 std::vector<std::vector<std::int32_t>> own_texts(const ModelFolder& folder, std::int64_t count, std::int64_t length,
                                                  std::uint64_t seed) {
+  if (is_encoder_config(folder.config())) return {};
   const auto decoder = Decoder::load(folder);
   const DecoderConfig& config = decoder->config();
   length = std::min(length, config.max_positions);
@@ -193,19 +171,18 @@ QuantiseReport quantise_folder(const ModelFolder& from, const fs::path& to, cons
   if (!options.format.quantised() || options.format.integer)
     throw Error(ErrorKind::config, "folders are written in int8 and int4 formats, not " + options.format.name(),
                 "format", "choose int8, int8-g32, int4-g32, int4-g64 or int4-g128");
-  if (folder_format(from))
-    throw Error(ErrorKind::config, "the folder's weights are quantised already", from.path().string(),
-                "name the folder that it was made from");
+  const auto network = LayeredNetwork::open(from);
   if (options.method == QuantiseMethod::gptq && options.texts.empty())
-    throw Error(ErrorKind::config, "GPTQ needs texts to calibrate on", "texts", "give some, or use method nearest");
+    throw Error(ErrorKind::config, "GPTQ needs texts to calibrate on", "texts",
+                "name a file of texts, one a line, with --texts, or use --method nearest");
   std::error_code ignored;
   if (fs::equivalent(from.path(), to, ignored))
     throw Error(ErrorKind::config, "the folder would be overwritten", to.string(), "name another output folder");
   require_writable_folder(to.string());
-  Quantiser quantiser(from, options);
-  for (std::int64_t layer = 0; layer < quantiser.layers(); ++layer) {
+  Quantiser quantiser(*network, options);
+  for (std::int64_t layer = 0; layer < network->layers(); ++layer) {
     quantiser.quantise(layer);
-    if (progress) progress(layer + 1, quantiser.layers());
+    if (progress) progress(layer + 1, network->layers());
   }
   QuantiseReport report{.matrices = quantiser.take_report()};
   report.bytes_after = write_weights(from, to, quantiser.done());

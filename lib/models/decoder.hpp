@@ -6,14 +6,14 @@
 #include <filesystem>
 #include <functional>
 #include <memory>
-#include <optional>
 #include <span>
 #include <string>
 #include <vector>
 
 #include "kernels/kv_cache.hpp"
-#include "kernels/stored_matrix.hpp"
+#include "kernels/weight_format.hpp"
 #include "models/decoder_config.hpp"
+#include "models/layer_hooks.hpp"
 #include "weights/model_folder.hpp"
 
 namespace dynexec {
@@ -39,18 +39,9 @@ struct DecoderFormats {
 // Gives the values of the tensor `name` with exactly `shape`, row-major, or throws.
 using WeightSource = std::function<std::vector<float>(const std::string& name, const std::vector<std::int64_t>& shape)>;
 
-// Gives a matrix [out, in] that is quantised already; nullopt: it is not, and its values are asked for.
-using StoredSource =
-    std::function<std::optional<StoredMatrix>(const std::string& name, std::int64_t out, std::int64_t in)>;
-
-// Sees the inputs [rows, in] of a layer's matrix (q_proj's: also those of k_proj and v_proj; gate_proj's: also those of
-// up_proj) whenever it is used.
-using InputObserver = std::function<void(const std::string& name, const float* x, std::int64_t rows, std::int64_t in)>;
-
 struct DecoderBuild {
   DecoderFormats formats;
-  StoredSource stored;     // may be empty
-  InputObserver observer;  // may be empty
+  LayerHooks hooks = {};
 };
 
 class Decoder {

@@ -1,5 +1,4 @@
 #include "models/decoder_config.hpp"
-#include "models/stored_weights.hpp"
 
 #include <fmt/format.h>
 
@@ -31,12 +30,7 @@ void refuse_unsupported(const JsonFields& fields) {
         "decoders of type '" + family + "' are not supported" + (near.empty() ? "" : "; did you mean " + near),
         "supported are llama (SmolLM and TinyLlama too), mistral, qwen2, qwen3, smollm3 and gpt2");
   }
-  // Those of dynexec compress quantize are read: see models/stored_weights.hpp.
-  if (fields.has("quantization_config") &&
-      fields.child("quantization_config").text("quant_method", "") != kQuantisedByUs) {
-    fields.refuse("quantization_config", "checkpoints quantised by others are not supported",
-                  "use the checkpoint in fp32, fp16 or bf16 that it was made from");
-  }
+  refuse_quantised_by_others(fields);
   for (const char* key : {"num_local_experts", "num_experts", "n_routed_experts"}) {
     if (fields.has(key) && fields.integer(key, 0, 1 << 20) > 1) {
       fields.refuse(key, "mixtures of experts are not supported", "use a dense model");
@@ -229,6 +223,10 @@ void parse_llama_like(const JsonFields& fields, DecoderConfig& config) {
 }
 
 }  // namespace
+
+std::span<const std::string> decoder_families() {
+  return kFamilies;
+}
 
 DecoderConfig parse_decoder_config(const nlohmann::json& json, const nlohmann::json& generation,
                                    const std::string& where) {

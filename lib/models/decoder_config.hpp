@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <nlohmann/json.hpp>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -43,6 +44,8 @@ struct DecoderConfig {
   std::int64_t kv_size() const { return kv_heads * head_dim; }
 };
 
+// What config.json may call a decoder.
+std::span<const std::string> decoder_families();
 DecoderConfig parse_decoder_config(const ModelFolder& folder);
 // `where` names the file in errors.
 DecoderConfig parse_decoder_config(const nlohmann::json& config, const nlohmann::json& generation,

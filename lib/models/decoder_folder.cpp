@@ -33,21 +33,9 @@ void refuse_unknown_layer_tensors(const ModelFolder& folder, const std::string& 
   }
 }
 
-// A folder of quantised weights keeps its format; whether products are made in whole numbers is free.
-DecoderFormats as_folder(const WeightFormat& format, DecoderFormats wanted, const ModelFolder& folder) {
-  const WeightFormat& layers = wanted.layers;
-  if (layers != WeightFormat{} && (layers.type != format.type || layers.group != format.group))
-    throw Error(ErrorKind::config, "the folder's weights are " + format.name() + ", not " + layers.name(),
-                folder.path().string(), "leave the format out, or name the folder that it was made from");
-  const bool integer = layers.integer;
-  wanted.layers = format;
-  wanted.layers.integer = integer;
-  return wanted;
-}
-
 }  // namespace
 
-std::shared_ptr<const Decoder> Decoder::load(const ModelFolder& folder, const DecoderFormats& formats) {
+std::shared_ptr<const Decoder> Decoder::load(const ModelFolder& folder, const DecoderFormats& wanted) {
   DecoderConfig config = parse_decoder_config(folder);
   const std::string marker = config.family == "gpt2" ? "h." : "layers.";
   std::set<std::string> used;
@@ -58,18 +46,17 @@ std::shared_ptr<const Decoder> Decoder::load(const ModelFolder& folder, const De
     copy_as_f32(view, values);
     return values;
   };
-  const std::optional<WeightFormat> format = folder_format(folder);
-  StoredSource stored;
-  if (format)
-    stored = [&](const std::string& name, std::int64_t out, std::int64_t in) {
-      std::optional<StoredMatrix> matrix = read_stored(folder, *format, name, out, in);
-      if (matrix)
-        for (const char* part : {"", ".scales", ".minima"}) used.insert(layer_part(name + part, marker));
-      return matrix;
-    };
+  const StoredSource in_folder = stored_source(folder);
+  const StoredSource stored = [&](const std::string& name, std::int64_t out, std::int64_t in) {
+    std::optional<StoredMatrix> matrix = in_folder(name, out, in);
+    if (matrix)
+      for (const std::string& part : stored_names(name, matrix->format)) used.insert(layer_part(part, marker));
+    return matrix;
+  };
+  DecoderFormats formats = wanted;
+  formats.layers = loaded_format(folder, wanted.layers);
   std::shared_ptr<const Decoder> decoder =
-      build(std::move(config), source,
-            {.formats = format ? as_folder(*format, formats, folder) : formats, .stored = stored, .observer = {}});
+      build(std::move(config), source, {.formats = formats, .hooks = {.stored = stored, .observer = {}}});
   refuse_unknown_layer_tensors(folder, marker, used);
   return decoder;
 }

@@ -2,8 +2,6 @@
 
 #include <algorithm>
 
-#include "models/observed_linear.hpp"
-
 namespace dynexec {
 namespace {
 
@@ -45,12 +43,9 @@ class Loader {
   template <class Values>
   StoredMatrix stored(const std::string& name, std::int64_t out, std::int64_t in, const Values& values) {
     const WeightFormat& format = build_.formats.layers;
-    if (build_.stored) {
-      if (std::optional<StoredMatrix> matrix = build_.stored(name, out, in)) {
-        matrix->format.integer = format.integer;
-        parameters_ += static_cast<double>(out) * static_cast<double>(in);
-        return *std::move(matrix);
-      }
+    if (std::optional<StoredMatrix> matrix = build_.hooks.matrix(name, out, in, format)) {
+      parameters_ += static_cast<double>(out) * static_cast<double>(in);
+      return *std::move(matrix);
     }
     return round_to_nearest(values(), out, in, format);
   }
@@ -59,8 +54,7 @@ class Loader {
   }
   // Of the layers, called as its first matrix.
   std::unique_ptr<Linear> layer(const std::string& name, std::unique_ptr<Linear> linear) const {
-    if (!build_.observer) return linear;
-    return std::make_unique<ObservedLinear>(name, std::move(linear), build_.observer);
+    return build_.hooks.observed(name, std::move(linear));
   }
   static AlignedFloats aligned(const std::vector<float>& values) {
     AlignedFloats result(static_cast<std::int64_t>(values.size()));

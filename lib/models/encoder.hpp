@@ -11,6 +11,7 @@
 #include "kernels/weight_format.hpp"
 #include "models/encoder_config.hpp"
 #include "models/encoder_head.hpp"
+#include "models/layer_hooks.hpp"
 #include "weights/model_folder.hpp"
 
 namespace dynexec {
@@ -25,9 +26,14 @@ struct EncoderWeights;
 class Encoder {
  public:
   // Loads, checks every shape and packs the weights (fused query, key and value). The layers' matrices are rounded to
-  // the nearest in `format`; embeddings, norms, biases and the classifier stay fp32. Throws Error(model).
+  // the nearest in `format`; embeddings, norms, biases and the classifier stay fp32. Folders of quantised weights (see
+  // models/stored_weights.hpp) are taken as they are: `format` is fp32 then, or theirs with or without integer
+  // products. Throws Error(model), Error(config) for other formats.
   static std::shared_ptr<const Encoder> load(const ModelFolder& folder, const WeightFormat& format = {});
   static std::shared_ptr<const Encoder> load(const std::filesystem::path& folder, const WeightFormat& format = {});
+  // The same of a folder of plain numbers, some of its layers' matrices had otherwise.
+  static std::shared_ptr<const Encoder> build(const ModelFolder& folder, const LayerHooks& hooks,
+                                              const WeightFormat& format = {});
   ~Encoder();
   Encoder(const Encoder&) = delete;
   Encoder& operator=(const Encoder&) = delete;

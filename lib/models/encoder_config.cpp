@@ -3,13 +3,17 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
 #include <functional>
 
 #include "base/error.hpp"
 #include "models/json_fields.hpp"
+#include "models/stored_weights.hpp"
 
 namespace dynexec {
 namespace {
+
+const std::array<std::string, 2> kFamilies = {"bert", "distilbert"};
 
 constexpr std::int64_t kMaxHidden = 65536, kMaxLayers = 1024, kMaxVocab = 4'000'000, kMaxHeads = 4096,
                        kMaxIntermediate = 1 << 20, kMaxPositions = 1 << 20, kMaxTypes = 1 << 16, kMaxClasses = 100'000;
@@ -22,9 +26,7 @@ constexpr Keys kBert{"hidden_size", "num_hidden_layers", "num_attention_heads", 
 constexpr Keys kDistilbert{"dim", "n_layers", "n_heads", "hidden_dim", "activation"};
 
 void refuse_unsupported(const JsonFields& fields) {
-  if (fields.has("quantization_config"))
-    fields.refuse("quantization_config", "quantized checkpoints are not supported",
-                  "use the checkpoint in fp32, fp16 or bf16 that it was made from");
+  refuse_quantised_by_others(fields);
   for (const char* key : {"is_decoder", "add_cross_attention", "is_encoder_decoder"})
     if (fields.boolean(key, false)) fields.refuse(key, "only plain encoders are supported", "use an encoder");
   const std::string positions = fields.text("position_embedding_type", "absolute");
@@ -68,9 +70,14 @@ void read_classes(const JsonFields& fields, EncoderConfig& config) {
 
 }  // namespace
 
+std::span<const std::string> encoder_families() {
+  return kFamilies;
+}
+
 bool is_encoder_config(const nlohmann::json& config) {
   const auto type = config.find("model_type");
-  return type != config.end() && (*type == "bert" || *type == "distilbert");
+  return type != config.end() && type->is_string() &&
+         std::find(kFamilies.begin(), kFamilies.end(), type->get<std::string>()) != kFamilies.end();
 }
 
 EncoderConfig parse_encoder_config(const nlohmann::json& json, const std::string& where, bool has_classifier) {

@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <nlohmann/json.hpp>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -33,6 +34,8 @@ struct EncoderExitConfig {
   bool pooler = true;
 };
 
+// What config.json may call an encoder.
+std::span<const std::string> encoder_families();
 // Whether config.json describes an encoder of these families.
 bool is_encoder_config(const nlohmann::json& config);
 // Every number is bounds-checked; unsupported settings are an Error(model), never ignored. `has_classifier` tells

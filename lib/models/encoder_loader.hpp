@@ -8,6 +8,7 @@
 
 #include "kernels/aligned.hpp"
 #include "kernels/linear.hpp"
+#include "models/layer_hooks.hpp"
 #include "weights/model_folder.hpp"
 
 namespace dynexec {
@@ -21,9 +22,11 @@ class EncoderLoader {
   AlignedFloats table(const std::string& name, std::int64_t rows, std::int64_t columns);
   // name.weight and name.bias; older checkpoints call them gamma and beta.
   AlignedFloats norm(const std::string& name, const char* part, std::int64_t size);
-  // The weights rounded to the nearest in `format`, the bias as it is.
-  std::unique_ptr<Linear> dense(const std::string& name, std::int64_t out, std::int64_t in, Activation activation,
-                                const WeightFormat& format = {});
+  // name.weight and name.bias as they are.
+  std::unique_ptr<Linear> dense(const std::string& name, std::int64_t out, std::int64_t in, Activation activation);
+  // A matrix of a layer: what the hooks give, else the tensor rounded to the nearest in `format`.
+  StoredMatrix matrix(const std::string& name, std::int64_t out, std::int64_t in, const WeightFormat& format,
+                      const LayerHooks& hooks);
 
   double parameters() const { return parameters_; }
   const std::set<std::string>& used() const { return used_; }

@@ -1,9 +1,11 @@
 #include "models/encoder_weights.hpp"
 
 #include <algorithm>
+#include <initializer_list>
 
 #include "base/error.hpp"
 #include "models/encoder_loader.hpp"
+#include "models/stored_weights.hpp"
 
 namespace dynexec {
 namespace {
@@ -23,20 +25,30 @@ double bytes_of(const AlignedFloats& values) {
 }
 
 EncoderLayer load_layer(const EncoderWeights& weights, const EncoderNames& names, std::int64_t index,
-                        EncoderLoader& loader) {
+                        const LayerHooks& hooks, EncoderLoader& loader) {
   const EncoderConfig& c = weights.config;
-  const WeightFormat& format = weights.format;
   EncoderLayer layer;
-  std::vector<float> weight, bias;
-  for (const std::string* part : {&names.query, &names.key, &names.value}) {
-    const std::string name = names.layer(index, *part);
-    append(weight, loader.read(name + ".weight", {c.hidden, c.hidden}));
-    append(bias, loader.read(name + ".bias", {c.hidden}));
-  }
-  layer.qkv = make_linear(round_to_nearest(std::move(weight), 3 * c.hidden, c.hidden, format), std::move(bias));
-  layer.out = loader.dense(names.layer(index, names.out), c.hidden, c.hidden, Activation::none, format);
-  layer.inner = loader.dense(names.layer(index, names.inner), c.intermediate, c.hidden, c.activation, format);
-  layer.outer = loader.dense(names.layer(index, names.outer), c.hidden, c.intermediate, Activation::none, format);
+  // Parts with the same inputs, below one another.
+  const auto linear = [&](std::initializer_list<std::string> parts, std::int64_t out, std::int64_t in,
+                          Activation activation) {
+    StoredMatrix weight;
+    std::vector<float> bias;
+    for (const std::string& part : parts) {
+      const std::string name = names.layer(index, part);
+      StoredMatrix matrix = loader.matrix(name + ".weight", out, in, weights.format, hooks);
+      if (weight.out == 0)
+        weight = std::move(matrix);
+      else
+        weight.append(matrix);
+      append(bias, loader.read(name + ".bias", {out}));
+    }
+    return hooks.observed(names.layer(index, *parts.begin()) + ".weight",
+                          make_linear(std::move(weight), std::move(bias), activation));
+  };
+  layer.qkv = linear({names.query, names.key, names.value}, c.hidden, c.hidden, Activation::none);
+  layer.out = linear({names.out}, c.hidden, c.hidden, Activation::none);
+  layer.inner = linear({names.inner}, c.intermediate, c.hidden, c.activation);
+  layer.outer = linear({names.outer}, c.hidden, c.intermediate, Activation::none);
   const std::string first = names.layer(index, names.attention_norm), second = names.layer(index, names.output_norm);
   layer.attention_norm = loader.norm(first, "weight", c.hidden);
   layer.attention_shift = loader.norm(first, "bias", c.hidden);
@@ -83,9 +95,17 @@ AlignedFloats EncoderLoader::norm(const std::string& name, const char* part, std
 }
 
 std::unique_ptr<Linear> EncoderLoader::dense(const std::string& name, std::int64_t out, std::int64_t in,
-                                             Activation activation, const WeightFormat& format) {
-  StoredMatrix weight = round_to_nearest(read(name + ".weight", {out, in}), out, in, format);
-  return make_linear(std::move(weight), read(name + ".bias", {out}), activation);
+                                             Activation activation) {
+  return make_linear_fp32(read(name + ".weight", {out, in}), read(name + ".bias", {out}), in, out, activation);
+}
+
+StoredMatrix EncoderLoader::matrix(const std::string& name, std::int64_t out, std::int64_t in,
+                                   const WeightFormat& format, const LayerHooks& hooks) {
+  std::optional<StoredMatrix> stored = hooks.matrix(name, out, in, format);
+  if (!stored) return round_to_nearest(read(name, {out, in}), out, in, format);
+  for (const std::string& part : stored_names(name, stored->format)) used_.insert(part);
+  parameters_ += static_cast<double>(out) * static_cast<double>(in);
+  return *std::move(stored);
 }
 
 double EncoderLayer::weight_bytes() const {
@@ -99,7 +119,7 @@ double EncoderLayer::macs_per_token() const {
   return qkv->macs_per_row() + out->macs_per_row() + inner->macs_per_row() + outer->macs_per_row();
 }
 
-void load_encoder_weights(const ModelFolder& folder, EncoderWeights& weights) {
+void load_encoder_weights(const ModelFolder& folder, const LayerHooks& hooks, EncoderWeights& weights) {
   weights.config = parse_encoder_config(folder);
   const EncoderConfig& c = weights.config;
   const EncoderNames names(c.family);
@@ -113,7 +133,7 @@ void load_encoder_weights(const ModelFolder& folder, EncoderWeights& weights) {
   }
   weights.norm = loader.norm(names.embedding_norm, "weight", c.hidden);
   weights.shift = loader.norm(names.embedding_norm, "bias", c.hidden);
-  for (std::int64_t l = 0; l < c.layers; ++l) weights.layers.push_back(load_layer(weights, names, l, loader));
+  for (std::int64_t l = 0; l < c.layers; ++l) weights.layers.push_back(load_layer(weights, names, l, hooks, loader));
   if (c.classes > 0) {
     const Activation activation = c.family == "bert" ? Activation::tanh : Activation::relu;
     auto dense = loader.dense(names.pooler, c.hidden, c.hidden, activation);
@@ -123,11 +143,16 @@ void load_encoder_weights(const ModelFolder& folder, EncoderWeights& weights) {
   refuse_unknown_layer_tensors(folder, loader.used());
 }
 
-std::shared_ptr<const Encoder> Encoder::load(const ModelFolder& folder, const WeightFormat& format) {
+std::shared_ptr<const Encoder> Encoder::build(const ModelFolder& folder, const LayerHooks& hooks,
+                                              const WeightFormat& format) {
   std::shared_ptr<Encoder> encoder(new Encoder());
   encoder->weights_->format = format;
-  load_encoder_weights(folder, *encoder->weights_);
+  load_encoder_weights(folder, hooks, *encoder->weights_);
   return encoder;
+}
+
+std::shared_ptr<const Encoder> Encoder::load(const ModelFolder& folder, const WeightFormat& format) {
+  return build(folder, {.stored = stored_source(folder), .observer = {}}, loaded_format(folder, format));
 }
 
 std::shared_ptr<const Encoder> Encoder::load(const std::filesystem::path& folder, const WeightFormat& format) {

@@ -33,8 +33,8 @@ struct EncoderWeights {
   double parameters = 0;
 };
 
-// In weights.format. Throws Error(model) naming tensor and shapes, also for tensors of layers that config.json does not
-// explain.
-void load_encoder_weights(const ModelFolder& folder, EncoderWeights& weights);
+// In weights.format, but for the matrices that the hooks give. Throws Error(model) naming tensor and shapes, also for
+// tensors of layers that config.json does not explain.
+void load_encoder_weights(const ModelFolder& folder, const LayerHooks& hooks, EncoderWeights& weights);
 
 }  // namespace dynexec

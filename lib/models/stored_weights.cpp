@@ -4,7 +4,6 @@
 #include <cstring>
 
 #include "base/error.hpp"
-#include "models/json_fields.hpp"
 
 namespace dynexec {
 namespace {
@@ -62,6 +61,12 @@ std::vector<std::byte> packed_numbers(const StoredMatrix& matrix, const std::vec
 
 }  // namespace
 
+void refuse_quantised_by_others(const JsonFields& config) {
+  if (config.has(kKey) && config.child(kKey).text("quant_method", "") != kQuantisedByUs)
+    config.refuse(kKey, "checkpoints quantised by others are not supported",
+                  "use the checkpoint in fp32, fp16 or bf16 that it was made from");
+}
+
 std::optional<WeightFormat> folder_format(const ModelFolder& folder) {
   const JsonFields config(folder.config(), (folder.path() / "config.json").string());
   if (!config.has(kKey)) return std::nullopt;
@@ -77,6 +82,23 @@ std::optional<WeightFormat> folder_format(const ModelFolder& folder) {
     fields.refuse("format", "unknown format '" + name + "'",
                   "int8, int8-g32, int4-g32, int4-g64 and int4-g128 are read");
   return weight_format(name);
+}
+
+WeightFormat loaded_format(const ModelFolder& folder, const WeightFormat& wanted) {
+  const std::optional<WeightFormat> stored = folder_format(folder);
+  if (!stored) return wanted;
+  if (wanted != WeightFormat{} && (wanted.type != stored->type || wanted.group != stored->group))
+    throw Error(ErrorKind::config, "the folder's weights are " + stored->name() + ", not " + wanted.name(),
+                folder.path().string(), "leave the format out, or name the folder that it was made from");
+  WeightFormat format = *stored;
+  format.integer = wanted.integer;
+  return format;
+}
+
+void require_plain_weights(const ModelFolder& folder) {
+  if (folder_format(folder))
+    throw Error(ErrorKind::config, "the folder's weights are quantised already", folder.path().string(),
+                "name the folder that it was made from");
 }
 
 nlohmann::json folder_format_json(const WeightFormat& format) {
@@ -100,6 +122,17 @@ std::optional<StoredMatrix> read_stored(const ModelFolder& folder, const WeightF
       matrix.codes[static_cast<std::size_t>(n * in + k)] = static_cast<std::int8_t>(code);
     }
   return matrix;
+}
+
+StoredSource stored_source(const ModelFolder& folder) {
+  return [&folder, format = folder_format(folder)](const std::string& name, std::int64_t out, std::int64_t in) {
+    return format ? read_stored(folder, *format, name, out, in) : std::nullopt;
+  };
+}
+
+std::vector<std::string> stored_names(const std::string& name, const WeightFormat& format) {
+  if (format.type == WeightType::int4) return {name, name + kScales, name + kMinima};
+  return {name, name + kScales};
 }
 
 StoredTensors::StoredTensors(const std::string& name, const StoredMatrix& matrix) {

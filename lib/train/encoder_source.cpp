@@ -11,6 +11,7 @@
 #include "base/sha256.hpp"
 #include "data/sentence_task.hpp"
 #include "data/tokenizer.hpp"
+#include "models/stored_weights.hpp"
 
 namespace dynexec {
 namespace {
@@ -63,6 +64,7 @@ EncoderTexts file_texts(const EncoderDataOptions& data, std::uint64_t seed, cons
 void take_start(const EncoderTrainOptions& options, EncoderSource& source) {
   source.start = ModelFolder::open(resolve_path(options.start_from));
   source.config = parse_encoder_config(*source.start);
+  require_plain_weights(*source.start);
   source.tokenizer = read_json_object(source.start->path() / "tokenizer.json");
   source.inputs += source.start->sha256();
   if (options.training == "heads" && source.config.classes == 0)

@@ -13,6 +13,7 @@
 #include "base/resource_path.hpp"
 #include "data/tokenizer.hpp"
 #include "kernels/thread_pool.hpp"
+#include "models/stored_weights.hpp"
 #include "train/step_labelling.hpp"
 #include "train/step_prompts.hpp"
 
@@ -108,6 +109,7 @@ class Run {
     } else {
       exported_.start = ModelFolder::open(resolve_path(options_.encoder_from));
       exported_.encoder = parse_encoder_config(*exported_.start);
+      require_plain_weights(*exported_.start);
       exported_.tokenizer = read_json_object(exported_.start->path() / "tokenizer.json");
     }
     tokenizer_ = Tokenizer::parse(exported_.tokenizer, "tokenizer.json");

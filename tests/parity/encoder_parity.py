@@ -57,6 +57,13 @@ CASES = {
     "distilbert_relu": ("DistilBertForSequenceClassification", distilbert(activation="relu"), {"dtype": torch.float16}),
     "distilbert_exits": ("DistilBertForSequenceClassification", distilbert(num_labels=3),
                          {"exits": {"kind": "linear", "layers": [0, 1], "pooling": "cls", "pooler": True}}),
+    "bert_int8": ("BertForSequenceClassification", bert(num_labels=4), {"quantised": "int8"}),
+    "bert_int4_exits": ("BertForSequenceClassification", bert(num_labels=3),
+                        {"quantised": "int4-g64",
+                         "exits": {"kind": "linear", "layers": [0, 1], "pooling": "cls", "pooler": True}}),
+    "bert_int4_odd_sizes": ("BertModel", bert(hidden_size=70, num_attention_heads=5, intermediate_size=173),
+                            {"quantised": "int4-g32"}),
+    "distilbert_int8": ("DistilBertForSequenceClassification", distilbert(num_labels=5), {"quantised": "int8-g32"}),
     "minilm_shape": ("BertModel", bert(hidden_size=384, num_hidden_layers=6, num_attention_heads=12, vocab_size=500,
                                        intermediate_size=1536, max_position_embeddings=512), {}),
 }
@@ -100,6 +107,38 @@ def store(model, folder, options):
         save_file(load_file(path) | tensors, path)
         (folder / "config.json").write_text(json.dumps(config | {"exits": options["exits"]}))
     return tensors
+
+
+def quantise(model, folder, weights, seed):
+    """Puts drawn codes and scales in place of the layers' matrices, as lib/models/stored_weights.hpp has them in files, and gives
+    the model the values that they stand for."""
+    generator = torch.Generator().manual_seed(seed)
+    kind, _, group = weights.partition("-g")
+    path = folder / "model.safetensors"
+    tensors = load_file(path)
+    low, high = (0, 16) if kind == "int4" else (-127, 128)
+    for name, parameter in model.named_parameters():
+        if ".layer." not in name or parameter.dim() != 2:
+            continue
+        rows, width = parameter.shape
+        group_of = torch.arange(width) // int(group or width)
+        codes = torch.randint(low, high, (rows, width), generator=generator)
+        scales = (0.5 + torch.rand(rows, int(group_of[-1]) + 1, generator=generator)) * 3.5 / (high - low) / np.sqrt(width)
+        scales = scales.half() if group else scales
+        values = codes * scales.float()[:, group_of]
+        stored = {"": codes.to(torch.int8), ".scales": scales}
+        if kind == "int4":
+            even = torch.nn.functional.pad(codes, (0, width % 2))
+            minima = (-7.5 * scales.float()).half()
+            values = values + minima.float()[:, group_of]
+            stored = {"": (even[:, ::2] + 16 * even[:, 1::2]).to(torch.uint8), ".scales": scales, ".minima": minima}
+        tensors.update({name + part: value.contiguous() for part, value in stored.items()})
+        parameter.data.copy_(values)
+    save_file(tensors, path.with_suffix(".new"))
+    path.with_suffix(".new").replace(path)  # the model's other tensors may still lie in the old file
+    config = json.loads((folder / "config.json").read_text())
+    config["quantization_config"] = {"quant_method": "dynexec", "format": weights}
+    (folder / "config.json").write_text(json.dumps(config))
 
 
 def reference(model, exits, tensors, ids):
@@ -207,6 +246,8 @@ def main():
         with tempfile.TemporaryDirectory() as folder:
             tensors = store(model, Path(folder), options)
             model = architecture.from_pretrained(folder, dtype=torch.float32, attn_implementation="eager").eval()
+            if "quantised" in options:
+                quantise(model, Path(folder), options["quantised"], number)
             texts = texts_of(settings["vocab_size"], settings["max_position_embeddings"], number)
             checker.compare(name, folder, model, options.get("exits"), tensors, texts)
     if not arguments.cases or "minilm" in arguments.cases:

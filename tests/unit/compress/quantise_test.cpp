@@ -4,10 +4,10 @@
 
 #include <algorithm>
 #include <cmath>
-#include <fstream>
 
 #include "../base/temp_folder.hpp"
 #include "base/error.hpp"
+#include "changed_folder.hpp"
 #include "models/decoder.hpp"
 #include "models/stored_weights.hpp"
 #include "tests/support/tiny_model.hpp"
@@ -33,12 +33,6 @@ double distance(const std::vector<float>& a, const std::vector<float>& b) {
   double sum = 0;
   for (std::size_t i = 0; i < a.size(); ++i) sum += std::pow(static_cast<double>(a[i] - b[i]), 2);
   return sum;
-}
-
-void rewrite(const std::filesystem::path& folder, const std::function<void(nlohmann::json&)>& change) {
-  nlohmann::json config = read_json_object(folder / "config.json");
-  change(config);
-  std::ofstream(folder / "config.json") << config.dump();
 }
 
 }  // namespace
@@ -110,15 +104,7 @@ TEST_CASE("what cannot be quantised is said, and broken folders are refused") {
   const auto broken = [&](const char* name, const std::function<void(std::map<std::string, TensorView>&)>& change) {
     const std::filesystem::path folder = out.file(name);
     quantise_folder(from, folder, {.format = weight_format("int4-g32")}, nullptr);
-    {
-      const ModelFolder written = ModelFolder::open(folder);
-      std::map<std::string, TensorView> tensors;
-      for (const std::string& tensor : written.tensor_names()) tensors[tensor] = *written.find(tensor);
-      change(tensors);
-      std::vector<TensorView> views;
-      for (const auto& [tensor, view] : tensors) views.push_back(view);
-      write_safetensors(folder / "model.safetensors", views, {});
-    }
+    dynexec_test::change_tensors(folder, change);
     CHECK_THROWS_AS(Decoder::load(folder), Error);
   };
   const std::string matrix = "model.layers.1.mlp.up_proj.weight";
@@ -135,9 +121,9 @@ TEST_CASE("what cannot be quantised is said, and broken folders are refused") {
 
   const std::filesystem::path small = out.file("small");
   quantise_folder(from, small, {.format = weight_format("int8")}, nullptr);
-  rewrite(small, [](nlohmann::json& config) { config["quantization_config"]["quant_method"] = "gptq"; });
+  dynexec_test::change_config(small, [](auto& config) { config["quantization_config"]["quant_method"] = "gptq"; });
   CHECK_THROWS_AS(Decoder::load(small), Error);
-  rewrite(small, [](nlohmann::json& config) {
+  dynexec_test::change_config(small, [](auto& config) {
     config["quantization_config"] = {{"quant_method", "dynexec"}, {"format", "fp32"}};
   });
   CHECK_THROWS_AS(Decoder::load(small), Error);

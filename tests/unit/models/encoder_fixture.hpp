@@ -45,6 +45,32 @@ class EncoderFolder : public CnnFolder {
     }
   }
 
+  // Two layers of the same sizes, 2 classes, no exits.
+  void distilbert() {
+    config = {{"model_type", "distilbert"},
+              {"vocab_size", 50},
+              {"dim", 32},
+              {"n_layers", 2},
+              {"n_heads", 4},
+              {"hidden_dim", 56},
+              {"max_position_embeddings", 40},
+              {"num_labels", 2}};
+    add("distilbert.embeddings.word_embeddings.weight", {50, 32});
+    add("distilbert.embeddings.position_embeddings.weight", {40, 32});
+    layer_norm("distilbert.embeddings.LayerNorm");
+    for (int l = 0; l < 2; ++l) {
+      const std::string layer = "distilbert.transformer.layer." + std::to_string(l) + ".";
+      for (const char* part : {"attention.q_lin", "attention.k_lin", "attention.v_lin", "attention.out_lin"})
+        dense(layer + part, 32, 32);
+      layer_norm(layer + "sa_layer_norm");
+      dense(layer + "ffn.lin1", 56, 32);
+      dense(layer + "ffn.lin2", 32, 56);
+      layer_norm(layer + "output_layer_norm");
+    }
+    dense("pre_classifier", 32, 32);
+    dense("classifier", 2, 32);
+  }
+
   void dense(const std::string& name, std::int64_t out, std::int64_t in) {
     add(name + ".weight", {out, in}, 0.25);
     add(name + ".bias", {out}, 0.1);

@@ -1,12 +1,7 @@
-// A matrix of a decoder whose inputs somebody wants to see. Private to the models room.
-#pragma once
-
-#include <memory>
-#include <string>
-
-#include "models/decoder.hpp"
+#include "models/layer_hooks.hpp"
 
 namespace dynexec {
+namespace {
 
 class ObservedLinear final : public Linear {
  public:
@@ -33,5 +28,20 @@ class ObservedLinear final : public Linear {
   std::unique_ptr<Linear> linear_;
   InputObserver observer_;
 };
+
+}  // namespace
+
+std::optional<StoredMatrix> LayerHooks::matrix(const std::string& name, std::int64_t out, std::int64_t in,
+                                               const WeightFormat& format) const {
+  if (!stored) return std::nullopt;
+  std::optional<StoredMatrix> found = stored(name, out, in);
+  if (found) found->format.integer = format.integer;
+  return found;
+}
+
+std::unique_ptr<Linear> LayerHooks::observed(const std::string& name, std::unique_ptr<Linear> linear) const {
+  if (!observer) return linear;
+  return std::make_unique<ObservedLinear>(name, std::move(linear), observer);
+}
 
 }  // namespace dynexec
