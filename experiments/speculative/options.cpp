@@ -140,7 +140,8 @@ Options read_options(const Node& root) {
                 "set model.draft to a model folder, or use drafter: prompt_lookup or self");
     // Profiles take the counted bytes of weights and caches for those of fp32, and of positions that are in use.
     if (root.has("hardware") && (path.weights != DecoderFormats{} || path.draft_weights != DecoderFormats{}))
-      node.fail(fmt::format("path '{}' is not fp32 on device cpu, which is what hardware profiles model", path.name),
+      node.fail(fmt::format("path '{}' is not in fp32 on device cpu, and hardware profiles model fp32 weights there",
+                            path.name),
                 "leave hardware out, or keep all weights and caches fp32 and all devices cpu");
   }
   if (options.paths.empty()) root.at("paths").fail("there are no paths", "list at least the autoregressive baseline");
