@@ -29,6 +29,7 @@ struct GenerateArgs {
   std::int64_t max_tokens = 128;
   std::string path = "autoregressive";
   std::string weights, head_weights, kv_cache;        // formats; "": fp32
+  std::string device;                                 // "": cpu
   std::string drafter, draft, policy, draft_weights;  // of --path speculative
   std::int64_t length = 0, exit_layer = 0;
   double temperature = 0, top_p = 1, min_p = 0, repetition_penalty = 1;

@@ -15,6 +15,7 @@
 #include "measure/cpu_info.hpp"
 #include "measure/energy.hpp"
 #include "measure/threads.hpp"
+#include "models/compute_device.hpp"
 
 namespace dynexec::cli {
 namespace {
@@ -45,6 +46,7 @@ int doctor(const DoctorArgs& args) {
   const int cpus = available_cpus();
   const Bandwidth& bandwidth = read_bandwidth(cpus);
   const auto energy = make_energy_meter("auto");
+  const std::optional<DeviceProblem> cuda = device_problem(ComputeDevice::cuda);
 
   Json json{{"version", build_info().version},
             {"revision", build_info().revision},
@@ -58,7 +60,8 @@ int doctor(const DoctorArgs& args) {
             {"kernel_branch", active_kernel_branch()},
             {"timer_resolution_ns", timer.resolution_ns},
             {"timer_call_ns", timer.call_ns},
-            {"energy_source", energy->source()}};
+            {"energy_source", energy->source()},
+            {"device_cuda", cuda ? cuda->what : "can be used"}};
   for (const auto& [name, version] : library_versions())
     if (name != "kernels") json[name] = version;
   for (const BandwidthPoint& point : bandwidth.points)

@@ -3,6 +3,7 @@
 
 #include <fmt/ranges.h>
 
+#include <cmath>
 #include <nlohmann/json.hpp>
 
 #include "base/error.hpp"
@@ -30,6 +31,7 @@ Options as_options(const GenerateArgs& args) {
   if (!args.weights.empty()) set("model.weights", args.weights);
   if (!args.head_weights.empty()) set("model.head_weights", args.head_weights);
   if (!args.kv_cache.empty()) set("model.kv_cache", args.kv_cache);
+  if (!args.device.empty()) set("model.device", args.device);
   set("generation.max_new_tokens", args.max_tokens);
   set("generation.stop_at_end", !args.ignore_end);
   set("generation.temperature", args.temperature);
@@ -125,6 +127,7 @@ int generate(const GenerateArgs& args) {
         {"model", args.model},
         {"path", path.describe()},
         {"weights", decoder->formats().name()},
+        {"device", compute_device_name(decoder->formats().device)},
         {"weight_bytes", cost.weight_bytes},
         {"text", text},
         {"token_ids", result.tokens},
@@ -139,6 +142,7 @@ int generate(const GenerateArgs& args) {
           {"total_ms", result.total_ms},
           {"tpot_ms", tokens > 1 ? nlohmann::json((result.total_ms - result.first_token_ms) / (tokens - 1))
                                  : nlohmann::json(nullptr)},
+          {"device_ms", std::isfinite(result.device_ms) ? nlohmann::json(result.device_ms) : nlohmann::json(nullptr)},
           {"threads", compute_pool().threads()}}}};
     print(json.dump(2, ' ', false, nlohmann::json::error_handler_t::replace) + "\n");
     return 0;
@@ -148,6 +152,9 @@ int generate(const GenerateArgs& args) {
              "{} tokens in {:.1f} ms ({:.1f} ms to the first); {} passes of the target, {} of {} drafts accepted\n",
              result.tokens.size(), result.total_ms, result.first_token_ms, result.cost.target_passes,
              result.cost.accepted_tokens, result.cost.drafted_tokens);
+  if (std::isfinite(result.device_ms))
+    fmt::print(stderr, "{:.3f} ms a token, of which the GPU computed {:.3f} ms\n", result.total_ms / tokens,
+               result.device_ms / tokens);
   return 0;
 }
 

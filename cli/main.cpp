@@ -67,6 +67,8 @@ void add_generate(CLI::App& app, std::function<int()>& action) {
                       "Format of the layers' weights: fp32, bf16, fp16, int8, int4-g64, ...");
   command->add_option("--head-weights", args.head_weights, "Format of the head's weights (default: fp32)");
   command->add_option("--kv-cache", args.kv_cache, "Format of keys and values: fp32 or int8");
+  command->add_option("--device", args.device,
+                      "cpu (own kernels, default), cuda, or libtorch (cuda's code on the CPU)");
   command->add_option("--draft-weights", args.draft_weights, "Format of the draft model's layers");
   command->add_option("--drafter", args.drafter, "model, prompt_lookup or self (default: model with --draft)");
   command->add_option("--draft", args.draft, "Draft model folder");

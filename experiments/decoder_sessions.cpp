@@ -2,17 +2,25 @@
 
 #include <algorithm>
 
+#include "base/error.hpp"
 #include "base/resource_path.hpp"
 #include "experiments/weights_key.hpp"
 
 namespace dynexec {
+
 DecoderFormats read_formats(const Node& node, const std::string& prefix, const DecoderFormats& fallback) {
   const bool int8 = fallback.cache == CacheFormat::int8;
-  return {.layers = read_weight_format(node, prefix + "weights", fallback.layers),
-          .head = read_weight_format(node, prefix + "head_weights", fallback.head),
-          .cache = node.get_choice(prefix + "kv_cache", int8 ? "int8" : "fp32", {"fp32", "int8"}) == "int8"
-                       ? CacheFormat::int8
-                       : CacheFormat::fp32};
+  const std::string key = prefix + "device";
+  const DecoderFormats formats{
+      .layers = read_weight_format(node, prefix + "weights", fallback.layers),
+      .head = read_weight_format(node, prefix + "head_weights", fallback.head),
+      .cache = node.get_choice(prefix + "kv_cache", int8 ? "int8" : "fp32", {"fp32", "int8"}) == "int8"
+                   ? CacheFormat::int8
+                   : CacheFormat::fp32,
+      .device = compute_device(node.get_choice(key, compute_device_name(fallback.device), compute_device_names()))};
+  if (const auto problem = format_problem(formats))
+    throw Error(ErrorKind::config, problem->what, node.has(key) ? node.at(key).place() : node.place(), problem->hint);
+  return formats;
 }
 
 DecoderSessions::DecoderSessions(std::string role, const std::string& path)

@@ -12,7 +12,8 @@
 
 namespace dynexec {
 
-// The keys `weights`, `head_weights` and `kv_cache`, with `prefix` before them.
+// The keys `weights`, `head_weights`, `kv_cache` and `device`, with `prefix` before them. Error(config) with its place
+// for formats that the device does not compute with, and for a device that is not here.
 DecoderFormats read_formats(const Node& node, const std::string& prefix, const DecoderFormats& fallback);
 
 // One model in as many formats as paths ask for, each with a session of its own.

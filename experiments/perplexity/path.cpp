@@ -18,7 +18,8 @@ class ScoringPath : public Path {
     info_ = {.name = parts_.name,
              .method = "likelihood",
              .setting = "weights " + parts_.session->decoder().formats().name(),
-             .lossless = false};
+             .lossless = false,
+             .host_only = parts_.session->decoder().formats().device != ComputeDevice::cuda};
   }
 
   const PathInfo& info() const override { return info_; }

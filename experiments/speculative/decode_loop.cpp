@@ -31,10 +31,11 @@ class Stopwatch {
   std::chrono::steady_clock::time_point start_ = std::chrono::steady_clock::now();
 };
 
-void add_pass(Cost& cost, const PassCost& pass) {
-  cost.macs += pass.macs;
-  cost.weight_bytes += pass.weight_bytes;
-  cost.kv_bytes += pass.kv_bytes;
+void add_pass(DecodeResult& result, const PassCost& pass) {
+  result.cost.macs += pass.macs;
+  result.cost.weight_bytes += pass.weight_bytes;
+  result.cost.kv_bytes += pass.kv_bytes;
+  result.device_ms += pass.device_ms;
 }
 
 }  // namespace
@@ -74,7 +75,7 @@ DecodeResult DecodeLoop::run(const DecodeRequest& request) {
   }
   target_->truncate(0);
   std::span<const float> logits = target_->forward(request.prompt, 1);
-  add_pass(result.cost, target_->last_cost());
+  add_pass(result, target_->last_cost());
   result.prefill_ms = watch.ms();
 
   Round first;  // the prompt's own prediction: committed without a draft
@@ -87,11 +88,11 @@ DecodeResult DecodeLoop::run(const DecodeRequest& request) {
     const double draft_end = watch.ms();
     if (round.drafted == 0 && round.previews == 0) {
       logits = target_->forward({&context_.back(), 1}, 1);
-      add_pass(result.cost, target_->last_cost());
+      add_pass(result, target_->last_cost());
     } else {
       PassCost pass;
       logits = drafter_->verify(*target_, pass);
-      add_pass(result.cost, pass);
+      add_pass(result, pass);
     }
     ++result.cost.target_passes;
     const Verdict verdict = check(logits, round, result, random);
@@ -101,7 +102,7 @@ DecodeResult DecodeLoop::run(const DecodeRequest& request) {
     if (drafter_) {
       drafter_->end_round(context_.size());
       if (round.drafted > 0) policy_->observe(round.drafted, round.accepted);
-      add_pass(result.cost, drafter_->take_cost());
+      add_pass(result, drafter_->take_cost());
       result.cost.draft_passes += drafter_->take_passes();
     }
     round.draft_ms = draft_end - round_start;

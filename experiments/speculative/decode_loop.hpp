@@ -45,7 +45,8 @@ struct DecodeResult {
   std::vector<Round> rounds;
   Cost cost;
   double prefill_ms = 0, first_token_ms = 0, total_ms = 0;
-  bool ended = false;  // by an end token
+  double device_ms = 0;  // of all passes, see PassCost; NaN: not all of them were measured
+  bool ended = false;    // by an end token
   std::vector<std::string> trace;
 };
 

@@ -29,6 +29,7 @@ inline void add(PassCost& total, const PassCost& pass) {
   total.macs += pass.macs;
   total.weight_bytes += pass.weight_bytes;
   total.kv_bytes += pass.kv_bytes;
+  total.device_ms += pass.device_ms;
 }
 
 // One sequence at a time. Call order: start, then per round begin_round, (preview, take)*, verify, end_round.

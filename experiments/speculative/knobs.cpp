@@ -1,4 +1,5 @@
-// What dynexec tune may choose in speculative paths: their output does not change with it, only their speed.
+// What dynexec tune may choose in speculative paths: with the own kernels their output does not change with it, only
+// their speed.
 #include "experiments/knobs.hpp"
 #include "experiments/speculative/options.hpp"
 
@@ -28,8 +29,12 @@ std::vector<Knob> knobs(const Node& root) {
     const PathOptions& path = options.paths[i];
     if (!path.speculative()) continue;
     Setting setting = setting_of(path.policy);
-    knobs.push_back(
-        {.path = i, .name = path.name, .key = setting.key, .values = std::move(setting.values), .lossy = false});
+    // On a device, how many tokens are verified together may decide between two nearly equal ones.
+    knobs.push_back({.path = i,
+                     .name = path.name,
+                     .key = setting.key,
+                     .values = std::move(setting.values),
+                     .lossy = path.weights.device != ComputeDevice::cpu});
   }
   return knobs;
 }

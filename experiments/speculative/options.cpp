@@ -50,7 +50,10 @@ PathOptions read_path(const Node& node, const Options& options) {
   path.policy = read_policy(node);
   if (drafter == "model") {
     path.drafter = DrafterKind::model;
-    path.draft_weights = read_formats(node, "draft_", options.draft_weights);
+    DecoderFormats fallback = options.draft_weights;
+    // As long as nothing else is said, the draft computes where the target does.
+    if (fallback.device == options.weights.device) fallback.device = path.weights.device;
+    path.draft_weights = read_formats(node, "draft_", fallback);
   } else if (drafter == "self") {
     path.drafter = DrafterKind::self;
     path.exit_layer = node.get_int("exit_layer", 2, 1, 1024);
@@ -119,7 +122,8 @@ Options read_options(const Node& root) {
   options.draft_place = model.place();
   options.max_context = model.get_int("max_context", 0, 0, 1 << 24);
   options.weights = read_formats(model, "", {});
-  options.draft_weights = read_formats(model, "draft_", {});
+  options.draft_weights =
+      read_formats(model, "draft_", {.layers = {}, .head = {}, .cache = {}, .device = options.weights.device});
   options.generation = read_generation(root.section("generation"));
   const Node calibration = root.section("calibration");
   options.calibration_samples = calibration.get_int("samples", 32, 1, 100000);
@@ -134,10 +138,11 @@ Options read_options(const Node& root) {
     if (path.drafter == DrafterKind::model && options.draft.empty())
       node.fail(fmt::format("path '{}' drafts with a model, but model.draft names none", path.name),
                 "set model.draft to a model folder, or use drafter: prompt_lookup or self");
-    // Profiles take the counted bytes of weights and caches for those of fp32.
+    // Profiles take the counted bytes of weights and caches for those of fp32, and of positions that are in use.
     if (root.has("hardware") && (path.weights != DecoderFormats{} || path.draft_weights != DecoderFormats{}))
-      node.fail(fmt::format("path '{}' is not in fp32, and hardware profiles model fp32 weights", path.name),
-                "leave hardware out, or keep all weights and caches fp32");
+      node.fail(fmt::format("path '{}' is not in fp32 on device cpu, and hardware profiles model fp32 weights there",
+                            path.name),
+                "leave hardware out, or keep all weights and caches fp32 and all devices cpu");
   }
   if (options.paths.empty()) root.at("paths").fail("there are no paths", "list at least the autoregressive baseline");
   if (options.paths.front().speculative())

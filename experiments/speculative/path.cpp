@@ -15,7 +15,10 @@ class DecodePath : public Path {
     info_.name = parts_.options.name;
     info_.method = parts_.options.speculative() ? "speculative" : "autoregressive";
     info_.setting = parts_.options.describe();
-    info_.lossless = one_output() && parts_.same_weights;
+    // Where the logits of a token depend on those beside it, verifying may choose otherwise than decoding does.
+    info_.lossless = one_output() && parts_.same_weights && parts_.options.weights.device == ComputeDevice::cpu;
+    info_.host_only = parts_.options.weights.device != ComputeDevice::cuda &&
+                      parts_.options.draft_weights.device != ComputeDevice::cuda;
     if (parts_.options.speculative()) parts_.calibration->require_length(parts_.options.policy.max_length);
   }
 

@@ -115,10 +115,12 @@ void BlockRunner::fill_row(const TimedRun& run, std::size_t path, const Sample& 
   row.disturbed = is_disturbed(run.took, cpu_share, request_.threads, options_);
   row.predicted_ms = positive_or_missing(outcome.predicted_ms);
   row.oracle_ms = positive_or_missing(outcome.oracle_ms);
+  const bool host_only = experiment_.paths[path]->info().host_only;
   const double bytes = outcome.cost.weight_bytes + outcome.cost.kv_bytes;
-  if (bytes > 0 && row.latency_ms > 0) row.bandwidth_share = bytes / (row.latency_ms * 1e6) / request_.read_gb_per_s;
+  if (host_only && bytes > 0 && row.latency_ms > 0)
+    row.bandwidth_share = bytes / (row.latency_ms * 1e6) / request_.read_gb_per_s;
   row.peak_rss_mb = run.peak_mb;
-  row.energy_j = run.energy_j / batch;
+  if (host_only) row.energy_j = run.energy_j / batch;
   row.modelled_energy_j = positive_or_missing(outcome.modelled.energy_j);
   row.modelled_latency_ms = positive_or_missing(outcome.modelled.latency_ms);
   row.adc_share = positive_or_missing(outcome.modelled.adc_share);

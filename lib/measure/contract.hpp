@@ -114,6 +114,8 @@ struct PathInfo {
   std::string method;     // "autoregressive", "speculative", ...
   std::string setting;    // human-readable settings, one line
   bool lossless = false;  // greedy output must equal the baseline's
+  // All of it runs on the processor, so that the host's bandwidth and energy meter are those of the path.
+  bool host_only = true;
 };
 
 struct RunRequest {

@@ -8,8 +8,10 @@
 #include <cmath>
 #include <cstdlib>
 #include <ctime>
+#include <filesystem>
 #include <fstream>
 #include <sstream>
+#include <string_view>
 
 #include "base/text.hpp"
 #include "measure/build_info.hpp"
@@ -75,6 +77,22 @@ json memory_json() {
   }
   memory["transparent_huge_pages"] = text_or_null(first_line("/sys/kernel/mm/transparent_hugepage/enabled"));
   return memory;
+}
+
+// As the driver of NVIDIA lists them, CUDA_VISIBLE_DEVICES left aside.
+json gpus_json() {
+  json gpus = json::array();
+  std::error_code none;
+  for (const auto& entry : std::filesystem::directory_iterator("/proc/driver/nvidia/gpus", none)) {
+    std::ifstream file(entry.path() / "information");
+    for (std::string line; std::getline(file, line);) {
+      constexpr std::string_view label = "Model:";
+      if (!line.starts_with(label)) continue;
+      const std::size_t begin = line.find_first_not_of(" \t", label.size());
+      if (begin != std::string::npos) gpus.push_back(escape_control(line.substr(begin)));
+    }
+  }
+  return gpus;
 }
 
 json system_json() {
@@ -186,6 +204,7 @@ json describe_environment(const EnvironmentRequest& request) {
               {"command", escape_control(command_line())},
               {"system", system_json()},
               {"cpu", cpu_json()},
+              {"gpus", gpus_json()},
               {"memory", memory_json()},
               {"build", build_json()},
               {"versions", versions},

@@ -20,7 +20,7 @@ struct EnvironmentRequest {
   const Experiment* experiment = nullptr;  // for the hashes of models and data
 };
 
-// The command, CPU model, the flags that kernels use, cores, caches, governor, hypervisor, memory, kernel, load,
+// The command, CPU model, the flags that kernels use, cores, caches, governor, hypervisor, GPUs, memory, kernel, load,
 // compiler, build, revision, OMP settings, and what the request holds. "start_utc" is the time of this call.
 nlohmann::json describe_environment(const EnvironmentRequest& request);
 

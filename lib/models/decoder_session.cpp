@@ -4,7 +4,8 @@
 #include <utility>
 
 #include "base/error.hpp"
-#include "models/decoder_state.hpp"
+#include "models/decoder_engine.hpp"
+#include "models/decoder_weights.hpp"
 
 namespace dynexec {
 namespace {
@@ -19,23 +20,37 @@ std::int64_t checked_capacity(const DecoderConfig& config, std::int64_t capacity
   return capacity;
 }
 
+// One call: positions on their way through layers.
+struct Pass {
+  std::span<const std::int32_t> tokens;  // empty: from the states that are kept
+  std::int64_t total = 0, first = 0, begin_layer = 0, end_layer = 0, logit_rows = 0;
+  bool keep = false;
+};
+
 }  // namespace
 
-DecoderSession::State::State(std::shared_ptr<const Decoder> owner, const Decoder::Weights& w, std::int64_t positions)
+struct DecoderSession::State {
+  State(std::shared_ptr<const Decoder> owner, const DecoderWeights& weights, std::int64_t positions);
+
+  void check_tokens(std::span<const std::int32_t> tokens, std::int64_t start) const;
+  void check_finite(const DecoderChunk& chunk) const;
+  std::span<const float> run(const Pass& pass);
+
+  std::shared_ptr<const Decoder> decoder;
+  const DecoderConfig& config;
+  std::int64_t capacity, pass_rows;
+  std::int64_t length = 0, early_length = 0, exit_layer = 0;
+  std::unique_ptr<DecoderEngine> engine;
+  PassCost cost;
+};
+
+DecoderSession::State::State(std::shared_ptr<const Decoder> owner, const DecoderWeights& weights,
+                             std::int64_t positions)
     : decoder(std::move(owner)),
-      weights(w),
-      config(w.config),
-      capacity(checked_capacity(w.config, positions)),
+      config(weights.config),
+      capacity(checked_capacity(weights.config, positions)),
       pass_rows(std::min(kPassRows, capacity)),
-      cache(config.layers, config.kv_heads, config.head_dim, capacity, w.formats.cache),
-      hidden(pass_rows * config.hidden),
-      normed(pass_rows * config.hidden),
-      qkv(pass_rows * (config.query_size() + 2 * config.kv_size())),
-      attended(pass_rows * config.query_size()),
-      inner(pass_rows * config.intermediate),
-      logits(config.vocab) {
-  if (!config.learned_positions) rope = RopeTable(config, capacity);
-}
+      engine(weights.tensors ? make_tensor_decoder(weights, capacity) : make_kernel_decoder(weights, capacity)) {}
 
 void DecoderSession::State::check_tokens(std::span<const std::int32_t> tokens, std::int64_t start) const {
   for (std::size_t i = 0; i < tokens.size(); ++i) {
@@ -52,42 +67,50 @@ void DecoderSession::State::check_tokens(std::span<const std::int32_t> tokens, s
   }
 }
 
-void DecoderSession::State::check_logit_rows(std::int64_t logit_rows, std::int64_t tokens) const {
-  if (logit_rows < 0 || logit_rows > tokens) {
-    throw Error(ErrorKind::internal, fmt::format("{} rows of logits were asked for {} tokens", logit_rows, tokens), "",
-                "");
+void DecoderSession::State::check_finite(const DecoderChunk& chunk) const {
+  const std::int64_t last = chunk.first + chunk.rows - 1;
+  for (std::int64_t r = 0; r < chunk.logit_rows; ++r) {
+    if (kernel_branch().all_finite(chunk.logits + r * config.vocab, config.vocab)) continue;
+    const std::int64_t position = last + 1 - chunk.logit_rows + r;
+    throw Error(ErrorKind::model, "the logits are not finite",
+                engine->spreads_back() ? fmt::format("positions {} to {}", chunk.first, last)
+                                       : fmt::format("position {}", position),
+                "the weights may be damaged or overflow in this format; check the checkpoint's sha256");
   }
 }
 
-void DecoderSession::State::reserve_logits(std::int64_t rows) {
-  if (rows * config.vocab <= logits.size()) return;
-  const std::int64_t step = kSkinnyRows / 2;
-  logits = AlignedFloats((rows + step - 1) / step * step * config.vocab);
-}
-
-// fill(begin, rows) puts the input states of the rows into `hidden`.
-template <class Fill>
-std::span<const float> DecoderSession::State::run(std::int64_t total, std::int64_t first, std::int64_t begin_layer,
-                                                  std::int64_t end_layer, std::int64_t logit_rows, bool keep_hidden,
-                                                  Fill fill) {
-  check_logit_rows(logit_rows, total);
-  reserve_logits(logit_rows);
+std::span<const float> DecoderSession::State::run(const Pass& pass) {
+  if (pass.logit_rows < 0 || pass.logit_rows > pass.total) {
+    throw Error(ErrorKind::internal,
+                fmt::format("{} rows of logits were asked for {} tokens", pass.logit_rows, pass.total), "", "");
+  }
+  float* const logits = engine->reserve_logits(pass.logit_rows);
+  const std::int64_t unwanted = pass.total - pass.logit_rows;  // rows before the first with logits
   cost = PassCost();
-  for (std::int64_t begin = 0; begin < total; begin += pass_rows) {
-    const std::int64_t rows = std::min(pass_rows, total - begin);
-    fill(begin, rows);
-    const std::int64_t wanted = std::clamp<std::int64_t>(begin + rows - (total - logit_rows), 0, rows);
-    run_layers(rows, first + begin, begin_layer, end_layer, keep_hidden ? rows : wanted);
-    if (keep_hidden) {
-      std::copy_n(hidden.data(), rows * config.hidden, pending.data() + (first + begin) * config.hidden);
+  try {
+    for (std::int64_t begin = 0; begin < pass.total; begin += pass_rows) {
+      const std::int64_t rows = std::min(pass_rows, pass.total - begin);
+      DecoderChunk chunk{.first = pass.first + begin,
+                         .rows = rows,
+                         .begin_layer = pass.begin_layer,
+                         .end_layer = pass.end_layer,
+                         .keep = pass.keep,
+                         .logit_rows = std::clamp<std::int64_t>(begin + rows - unwanted, 0, rows),
+                         .logits = logits + std::max<std::int64_t>(0, begin - unwanted) * config.vocab};
+      if (!pass.tokens.empty())
+        chunk.tokens = pass.tokens.subspan(static_cast<std::size_t>(begin), static_cast<std::size_t>(rows));
+      engine->run(chunk, cost);
+      check_finite(chunk);
     }
-    chunk_logits(begin, rows, total, logit_rows, first);
+  } catch (...) {
+    engine->discard(pass.first, pass.first + pass.total, pass.begin_layer, pass.end_layer);
+    throw;
   }
-  return {logits.data(), static_cast<std::size_t>(logit_rows * config.vocab)};
+  return {logits, static_cast<std::size_t>(pass.logit_rows * config.vocab)};
 }
 
 DecoderSession::DecoderSession(std::shared_ptr<const Decoder> decoder, std::int64_t capacity) {
-  const Decoder::Weights& weights = *decoder->weights_;
+  const DecoderWeights& weights = *decoder->weights_;
   state_ = std::make_unique<State>(std::move(decoder), weights, capacity);
 }
 DecoderSession::~DecoderSession() = default;
@@ -108,20 +131,14 @@ std::int64_t DecoderSession::early_length() const {
 const PassCost& DecoderSession::last_cost() const {
   return state_->cost;
 }
-double DecoderSession::cache_value_bytes() const {
-  return static_cast<double>(state_->cache.entry_bytes()) / static_cast<double>(state_->config.head_dim);
-}
-
 std::size_t DecoderSession::cache_bytes() const {
-  return static_cast<std::size_t>(state_->cache.bytes());
+  return static_cast<std::size_t>(state_->engine->cache_bytes());
 }
-
+double DecoderSession::cache_value_bytes() const {
+  return state_->engine->cache_value_bytes();
+}
 double DecoderSession::memory_bytes() const {
-  const State& s = *state_;
-  std::int64_t floats = s.hidden.size() + s.normed.size() + s.qkv.size() + s.attended.size() + s.inner.size() +
-                        s.logits.size() + s.pending.size() + s.rope.size();
-  for (const AlignedFloats& scratch : s.scratch) floats += scratch.size();
-  return static_cast<double>(s.cache.bytes()) + static_cast<double>(floats) * static_cast<double>(sizeof(float));
+  return state_->engine->memory_bytes();
 }
 
 void DecoderSession::truncate(std::int64_t length) {
@@ -130,6 +147,7 @@ void DecoderSession::truncate(std::int64_t length) {
     throw Error(ErrorKind::internal, fmt::format("cannot roll back to {} of {} positions", length, s.early_length), "",
                 "");
   }
+  s.engine->discard(length, s.early_length, 0, s.config.layers);
   s.early_length = length;
   s.length = std::min(s.length, length);
 }
@@ -141,13 +159,8 @@ std::span<const float> DecoderSession::forward(std::span<const std::int32_t> tok
   }
   s.check_tokens(tokens, s.length);
   const auto total = static_cast<std::int64_t>(tokens.size());
-  const auto embed = [&](std::int64_t begin, std::int64_t rows) {
-    for (std::int64_t r = 0; r < rows; ++r) {
-      s.weights.embed(tokens[static_cast<std::size_t>(begin + r)], s.length + begin + r,
-                      s.hidden.data() + r * s.config.hidden);
-    }
-  };
-  const std::span<const float> logits = s.run(total, s.length, 0, s.config.layers, logit_rows, false, embed);
+  const std::span<const float> logits = s.run(
+      {.tokens = tokens, .total = total, .first = s.length, .end_layer = s.config.layers, .logit_rows = logit_rows});
   s.length = s.early_length = s.length + total;
   return logits;
 }
@@ -163,15 +176,13 @@ std::span<const float> DecoderSession::forward_early(std::span<const std::int32_
     throw Error(ErrorKind::internal, "pending positions were computed with another exit layer", "", "");
   }
   s.check_tokens(tokens, s.early_length);
-  if (s.pending.size() == 0) s.pending = AlignedFloats(s.capacity * s.config.hidden);
   const auto total = static_cast<std::int64_t>(tokens.size());
-  const auto embed = [&](std::int64_t begin, std::int64_t rows) {
-    for (std::int64_t r = 0; r < rows; ++r) {
-      s.weights.embed(tokens[static_cast<std::size_t>(begin + r)], s.early_length + begin + r,
-                      s.hidden.data() + r * s.config.hidden);
-    }
-  };
-  const std::span<const float> logits = s.run(total, s.early_length, 0, exit_layer, logit_rows, true, embed);
+  const std::span<const float> logits = s.run({.tokens = tokens,
+                                               .total = total,
+                                               .first = s.early_length,
+                                               .end_layer = exit_layer,
+                                               .logit_rows = logit_rows,
+                                               .keep = true});
   s.exit_layer = exit_layer;
   s.early_length += total;
   return logits;
@@ -182,12 +193,11 @@ std::span<const float> DecoderSession::forward_rest(std::int64_t exit_layer, std
   if (s.early_length > s.length && exit_layer != s.exit_layer) {
     throw Error(ErrorKind::internal, "pending positions were computed with another exit layer", "", "");
   }
-  const std::int64_t first = s.length;
-  const auto take = [&](std::int64_t begin, std::int64_t rows) {
-    std::copy_n(s.pending.data() + (first + begin) * s.config.hidden, rows * s.config.hidden, s.hidden.data());
-  };
-  const std::span<const float> logits =
-      s.run(s.early_length - first, first, exit_layer, s.config.layers, logit_rows, false, take);
+  const std::span<const float> logits = s.run({.total = s.early_length - s.length,
+                                               .first = s.length,
+                                               .begin_layer = exit_layer,
+                                               .end_layer = s.config.layers,
+                                               .logit_rows = logit_rows});
   s.length = s.early_length;
   return logits;
 }

@@ -1,14 +1,13 @@
-// The packed weights of a decoder.
+// A decoder's weights, packed for what computes with them. Private to the models room.
 #pragma once
 
-#include <functional>
 #include <memory>
-#include <string>
 #include <vector>
 
 #include "kernels/aligned.hpp"
 #include "kernels/linear.hpp"
 #include "models/decoder.hpp"
+#include "models/decoder_parts.hpp"
 
 namespace dynexec {
 
@@ -28,19 +27,34 @@ struct LayerWeights {
   double macs_per_row() const;
 };
 
-struct Decoder::Weights {
-  DecoderConfig config;
-  DecoderFormats formats;
+// For the own kernels.
+struct KernelWeights {
+  // Reads everything.
+  KernelWeights(const DecoderConfig& config, DecoderReader& reader, const DecoderBuild& build);
+
+  double norm_bytes() const;    // of the final norm
+  double weight_bytes() const;  // that decoding one token reads
+  double memory_bytes() const;
+
   AlignedFloats embedding;  // [vocab, hidden]; empty when the head is tied and gives the rows
   AlignedFloats positions;  // [max_positions, hidden], learned
   std::vector<LayerWeights> layers;
   NormWeights final_norm;
   std::unique_ptr<Linear> head;  // [vocab, hidden]
-  double parameters = 0;
+};
 
-  // The embedding of `token` plus, where learned, that of its position.
-  void embed(std::int32_t token, std::int64_t position, float* out) const;
-  double norm_bytes() const;
+struct TensorWeights;
+
+struct DecoderWeights {
+  DecoderWeights();
+  ~DecoderWeights();
+
+  DecoderConfig config;
+  DecoderFormats formats;
+  double parameters = 0;
+  // One of them, as formats.device says.
+  std::unique_ptr<KernelWeights> kernels;
+  std::unique_ptr<TensorWeights> tensors;
 };
 
 }  // namespace dynexec

@@ -152,10 +152,10 @@ class Checker:
             self.failed += 1
             print(f"FAIL {name}: {detail}")
 
-    def run(self, folder, commands, capacity=256):
+    def run(self, folder, commands, device, capacity=256):
         """All logits and the printed lines of one run of the probe, or None and the error."""
         with tempfile.NamedTemporaryFile() as file:
-            out = subprocess.run([self.probe, folder, file.name, str(capacity)], input="\n".join(commands) + "\n",
+            out = subprocess.run([self.probe, folder, file.name, str(capacity), device], input="\n".join(commands) + "\n",
                                  capture_output=True, text=True)
             if out.returncode != 0:
                 return None, out.stderr.strip()
@@ -169,15 +169,22 @@ class Checker:
         with torch.no_grad():
             wanted = model(torch.tensor([tokens])).logits[0].numpy()
         greedy = reference_greedy(model, tokens[:20], GREEDY)
+        # LibTorch's operators, which are what runs on a GPU, do not know the branches of the own kernels.
+        for device, branches in (("cpu", self.branches), ("libtorch", self.branches[:1])):
+            self.compare_device(name, folder, device, branches, tokens, junk, model.config.num_hidden_layers, wanted, greedy)
+
+    def compare_device(self, name, folder, device, branches, tokens, junk, layers, wanted, greedy):
+        vocab = wanted.shape[1]
+        name = name if device == "cpu" else f"{name} on {device}"
         plan, commands = [], []
-        for branch in self.branches:
+        for branch in branches:
             for threads in (1, 2):
                 commands += [f"branch {branch}", f"threads {threads}"]
-                for script, steps, rows in scripts(tokens, junk, model.config.num_hidden_layers):
+                for script, steps, rows in scripts(tokens, junk, layers):
                     plan.append((f"{name}/{branch}/{threads}/{script}", rows))
                     commands += ["truncate 0", *steps]
                 commands += ["truncate 0", f"greedy {GREEDY} {ids(tokens[:20])}"]
-        logits, lines = self.run(folder, commands)
+        logits, lines = self.run(folder, commands, device)
         count = sum(len(rows) for _, rows in plan)
         if logits is None or logits.size != count * vocab:
             self.check(name, False, lines)

@@ -1,7 +1,7 @@
 // Runs the commands on standard input against a model folder and appends the logits (raw fp32) to a file:
-//   forward ROWS ID...      early EXIT ROWS ID...      rest EXIT ROWS      truncate LENGTH      greedy COUNT
-//   ID... branch NAME             threads COUNT
-// greedy prints its tokens. Usage: probe_models_decoder FOLDER LOGITS CAPACITY, or: probe_models_decoder
+//   forward ROWS ID...      early EXIT ROWS ID...      rest EXIT ROWS      truncate LENGTH      greedy COUNT ID...
+//   branch NAME             threads COUNT
+// greedy prints its tokens. Usage: probe_models_decoder FOLDER LOGITS CAPACITY DEVICE, or: probe_models_decoder
 // branches
 #include <cstdio>
 #include <fstream>
@@ -68,8 +68,9 @@ int main(int argc, char** argv) {
       for (const std::string& name : kernel_branches()) std::printf("%s\n", name.c_str());
       return 0;
     }
-    if (argc != 4) throw Error(ErrorKind::usage, "three arguments are needed", "", "FOLDER LOGITS CAPACITY");
-    DecoderSession session(Decoder::load(std::filesystem::path(argv[1])), std::stoll(argv[3]));
+    if (argc != 5) throw Error(ErrorKind::usage, "four arguments are needed", "", "FOLDER LOGITS CAPACITY DEVICE");
+    const DecoderFormats formats{.layers = {}, .head = {}, .cache = {}, .device = compute_device(argv[4])};
+    DecoderSession session(Decoder::load(std::filesystem::path(argv[1]), formats), std::stoll(argv[3]));
     std::ofstream out(argv[2], std::ios::binary);
     for (std::string line; std::getline(std::cin, line);) run_line(session, line, out);
     return out.good() ? 0 : 1;

@@ -6,8 +6,8 @@
 //                                    single pass
 //   bytes                         -> bytes of weights that decoding one token reads
 //   bandwidth                     -> bytes per second of reading 512 MiB
-// Usage: probe_models_speed FOLDER CAPACITY [FORMAT]
-// FORMAT is that of the layers and the head.
+// Usage: probe_models_speed FOLDER CAPACITY [FORMAT [DEVICE]]
+// FORMAT is that of the layers and the head; DEVICE as in configs.
 #include <algorithm>
 #include <chrono>
 #include <cstdio>
@@ -82,10 +82,11 @@ void bandwidth() {
 }  // namespace
 
 int main(int argc, char** argv) {
-  if (argc != 3 && argc != 4) return 2;
+  if (argc < 3 || argc > 5) return 2;
   try {
-    const WeightFormat format = weight_format(argc == 4 ? argv[3] : "fp32");
-    const DecoderFormats formats{.layers = format, .head = format, .cache = {}};
+    const WeightFormat format = weight_format(argc > 3 ? argv[3] : "fp32");
+    const DecoderFormats formats{
+        .layers = format, .head = format, .cache = {}, .device = compute_device(argc > 4 ? argv[4] : "cpu")};
     DecoderSession session(Decoder::load(std::filesystem::path(argv[1]), formats), std::stoll(argv[2]));
     for (std::string line; std::getline(std::cin, line);) {
       std::istringstream words(line);

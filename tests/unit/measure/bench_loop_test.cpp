@@ -93,6 +93,25 @@ TEST_CASE("a row holds what the clock, the outcome and the task say") {
   CHECK_FALSE(row.equal_to_baseline.has_value());
 }
 
+TEST_CASE("the host's bandwidth and energy are not those of a path that runs elsewhere") {
+  Bench bench(2, {"host", "gpu"});
+  bench.options.repetitions = 1;
+  bench.request.read_gb_per_s = 10;
+  bench.path("gpu").about.host_only = false;
+  for (const char* name : {"host", "gpu"})
+    bench.path(name).script = [&](const Sample&, const Streams&) {
+      bench.clock.pass(5);
+      Outcome outcome = text_outcome({1});
+      outcome.cost.weight_bytes = 5e6;
+      return outcome;
+    };
+  bench.run();
+  CHECK(bench.row("host", 0, 0).bandwidth_share == Approx(0.1));
+  CHECK(std::isnan(bench.row("gpu", 0, 0).bandwidth_share));
+  CHECK(bench.row("gpu", 0, 0).latency_ms == Approx(5));
+  CHECK(std::isnan(bench.row("gpu", 0, 0).energy_j));
+}
+
 TEST_CASE("lossless paths are compared with the baseline of the same block, whichever ran first") {
   Bench bench(30, {"base", "same", "other", "lossy"});
   bench.options.repetitions = 1;

@@ -1,0 +1,30 @@
+// Parts of a decoder's layer in LibTorch's operators, for any device. None of them asks the device for a value or
+// depends on one of the host but shapes, so that a graph can hold them. Private to the models room.
+#pragma once
+
+#include <ATen/core/Tensor.h>
+
+#include "kernels/branch.hpp"
+#include "models/tensor_weights.hpp"
+
+namespace dynexec {
+
+// x [.., size] in any type -> fp32, over the last dimension.
+at::Tensor normed(const TensorNorm& norm, const at::Tensor& x, double epsilon);
+
+// x [rows, in] in any type -> x W^T + b [rows, out] in the matrix's type.
+at::Tensor product(const TensorMatrix& matrix, const at::Tensor& x);
+
+at::Tensor activated(Activation activation, const at::Tensor& x);
+
+// Rotary encoding by halves: x [rows, heads, dim] in any type -> fp32. cosine and sine [rows, 1, dim]: those of each
+// pair twice, the first half of the sines negated.
+at::Tensor rotated(const at::Tensor& x, const at::Tensor& cosine, const at::Tensor& sine);
+
+// query [rows, heads, dim] in any type; keys and values [kv_heads, positions, dim]; unseen [rows, positions]: which
+// positions a row must not see, each row seeing one at least. Returns [rows, heads * dim] in the type of the values.
+// Values at unseen positions must be finite.
+at::Tensor attended(const at::Tensor& query, const at::Tensor& keys, const at::Tensor& values,
+                    const at::Tensor& unseen);
+
+}  // namespace dynexec
