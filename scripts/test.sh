@@ -43,15 +43,60 @@ count() {
   fi
 }
 
-# check NAME SECONDS COMMAND...
+# check NAME SECONDS COMMAND...: runs and counts.
 check() {
-  local name=$1 limit=$2 start=$SECONDS status output
-  shift 2
-  output=$logs/test-$(printf '%s' "$name" | tr -c 'A-Za-z0-9\n' '-').log
-  timeout --kill-after=10 "$limit" "$@" >"$output" 2>&1
-  status=$?
-  count "$name" $status "$output" $((SECONDS - start))
+  begin "$@"
+  finish
 }
+
+# Checks under way in the order in which they began, each with the files of its output.
+pending=() outputs=()
+at_once=$(nproc)
+[ "$at_once" -le 2 ] || at_once=2  # the largest model takes 10 GB twice
+
+# begin NAME SECONDS COMMAND...: as check, but another one may run beside it; finish waits for all.
+begin() {
+  local name=$1 limit=$2 output
+  shift 2
+  while [ ${#pending[@]} -ge "$at_once" ]; do
+    wait -n
+    if [ $? = 127 ]; then finish; else collect; fi  # 127: none is left to wait for
+  done
+  output=$logs/test-$(printf '%s' "$name" | tr -c 'A-Za-z0-9\n' '-').log
+  rm -f "$output.end"
+  (
+    begun=$SECONDS
+    timeout --kill-after=10 "$limit" "$@" >"$output" 2>&1
+    printf '%d %d\n' $? $((SECONDS - begun)) >"$output.end"
+  ) &
+  pending+=("$name") outputs+=("$output")
+}
+
+# Counts the checks that have ended.
+collect() {
+  local names=("${pending[@]}") files=("${outputs[@]}") i status seconds
+  pending=() outputs=()
+  for i in "${!names[@]}"; do
+    if [ -s "${files[i]}.end" ]; then
+      read -r status seconds <"${files[i]}.end"
+      count "${names[i]}" "$status" "${files[i]}" "$seconds"
+    else
+      pending+=("${names[i]}") outputs+=("${files[i]}")
+    fi
+  done
+}
+
+finish() {
+  local i
+  wait
+  collect
+  # One that was killed has not told how it ended.
+  for i in "${!pending[@]}"; do count "${pending[i]}" 137 "${outputs[i]}" 0; done
+  pending=() outputs=()
+}
+
+trap 'jobs -p | xargs -r kill 2>/dev/null' EXIT
+trap 'exit 130' INT TERM
 
 # A build that breaks fails its stage and not those that follow.
 build_or_count() {
@@ -87,9 +132,10 @@ run_asan() {
     [ -x "$binary" ] && [ -f "$binary" ] || continue
     leaks=1
     if ldd "$binary" | grep -q libtorch; then leaks=0; fi
-    check "asan+ubsan $(basename "$binary")" 900 env ASAN_OPTIONS=detect_leaks=$leaks:detect_stack_use_after_return=1 \
+    begin "asan+ubsan $(basename "$binary")" 900 env ASAN_OPTIONS=detect_leaks=$leaks:detect_stack_use_after_return=1 \
       UBSAN_OPTIONS=print_stacktrace=1 "$binary"
   done
+  finish
 }
 
 # Only code that does not call LibTorch: its OpenMP is not instrumented and raises false reports.
@@ -141,8 +187,9 @@ run_benchmarks() {
 run_parity() {
   local script
   for script in tests/parity/*.py; do
-    check "$(basename "$script")" 1200 .venv/bin/python "$script" --build build
+    begin "$(basename "$script")" 1200 .venv/bin/python "$script" --build build
   done
+  finish
 }
 
 start=$SECONDS
