@@ -6,21 +6,18 @@
 
 #include "base/error.hpp"
 #include "branches.hpp"
+#include "convolution_definition.hpp"
 #include "kernels/pool2d.hpp"
 
 using namespace dynexec;
 
 namespace {
 
-struct Case {
-  ConvShape shape;
-  std::int64_t height, width;
-};
 // Partial panels, tiles wider than one, strides, kernels of 1, 3, 5 and 7, single pixels.
-const Case kCases[] = {{{3, 16, 3, 1, 1}, 32, 32},  {{16, 16, 3, 1, 1}, 8, 9},   {{16, 32, 3, 2, 1}, 16, 16},
-                       {{5, 7, 3, 1, 1}, 6, 6},     {{3, 64, 7, 2, 3}, 30, 30},  {{64, 128, 1, 2, 0}, 9, 9},
-                       {{20, 70, 3, 1, 1}, 1, 1},   {{8, 130, 3, 1, 1}, 3, 100}, {{4, 10, 5, 1, 2}, 12, 7},
-                       {{32, 64, 3, 1, 0}, 10, 10}, {{16, 48, 3, 2, 1}, 11, 13}};
+const ConvCase kCases[] = {{{3, 16, 3, 1, 1}, 32, 32},  {{16, 16, 3, 1, 1}, 8, 9},   {{16, 32, 3, 2, 1}, 16, 16},
+                           {{5, 7, 3, 1, 1}, 6, 6},     {{3, 64, 7, 2, 3}, 30, 30},  {{64, 128, 1, 2, 0}, 9, 9},
+                           {{20, 70, 3, 1, 1}, 1, 1},   {{8, 130, 3, 1, 1}, 3, 100}, {{4, 10, 5, 1, 2}, 12, 7},
+                           {{32, 64, 3, 1, 0}, 10, 10}, {{16, 48, 3, 2, 1}, 11, 13}};
 
 FeatureMap random_map(std::int64_t height, std::int64_t width, std::int64_t channels, std::int64_t border,
                       std::uint64_t seed) {
@@ -32,27 +29,11 @@ FeatureMap random_map(std::int64_t height, std::int64_t width, std::int64_t chan
   return map;
 }
 
-double convolved(const Case& c, const FeatureMap& in, const std::vector<float>& weight, std::int64_t y, std::int64_t x,
-                 std::int64_t o) {
-  const ConvShape& s = c.shape;
-  double sum = 0;
-  for (std::int64_t i = 0; i < s.in_channels; ++i)
-    for (std::int64_t v = 0; v < s.kernel; ++v)
-      for (std::int64_t u = 0; u < s.kernel; ++u) {
-        const std::int64_t row = y * s.stride + v - s.padding, column = x * s.stride + u - s.padding;
-        if (row < 0 || column < 0 || row >= c.height || column >= c.width) continue;
-        sum += static_cast<double>(in.at(row, column)[i]) *
-               static_cast<double>(
-                   weight[static_cast<std::size_t>(((o * s.in_channels + i) * s.kernel + v) * s.kernel + u)]);
-      }
-  return sum;
-}
-
 }  // namespace
 
 TEST_CASE("a convolution equals its definition, with bias, residual and ReLU, for every branch") {
   for_each_branch([] {
-    for (const Case& c : kCases) {
+    for (const ConvCase& c : kCases) {
       const ConvShape& s = c.shape;
       CAPTURE(s.in_channels);
       CAPTURE(s.out_channels);
