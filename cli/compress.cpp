@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <map>
 #include <nlohmann/json.hpp>
 
 #include "base/error.hpp"
@@ -72,8 +73,9 @@ int compress(const CompressArgs& args) {
   install_interrupt_handler();
   set_compute_threads(available_cpus());
   const ModelFolder folder = ModelFolder::open(resolve_path(args.model));
-  QuantiseOptions options{.format = weight_format(args.weights),
-                          .method = args.method == "gptq" ? QuantiseMethod::gptq : QuantiseMethod::nearest};
+  const std::map<std::string, QuantiseMethod> methods{
+      {"nearest", QuantiseMethod::nearest}, {"gptq", QuantiseMethod::gptq}, {"gptaq", QuantiseMethod::gptaq}};
+  QuantiseOptions options{.format = weight_format(args.weights), .method = methods.at(args.method)};
   options.texts = calibration_texts(args, folder);
   std::unique_ptr<Progress> bar;
   const QuantiseReport report = quantise_folder(folder, args.output, options, [&](std::int64_t done, std::int64_t of) {

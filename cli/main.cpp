@@ -102,12 +102,14 @@ void add_compress(CLI::App& app, std::function<int()>& action) {
   quantize->add_option("-o,--output", args.output, "Folder to write")->required();
   quantize->add_option("--weights", args.weights, "int8, int8-g32, int4-g32, int4-g64 or int4-g128")
       ->capture_default_str();
-  quantize->add_option("--method", args.method, "nearest, or gptq: errors are taken up by later weights")
-      ->check(CLI::IsMember({"nearest", "gptq"}))
+  quantize
+      ->add_option("--method", args.method,
+                   "nearest; gptq: errors are taken up by later weights; gptaq: by later layers too")
+      ->check(CLI::IsMember({"nearest", "gptq", "gptaq"}))
       ->capture_default_str();
   quantize->add_option(
       "--texts", args.texts,
-      "Texts to calibrate on, one a line (default: the model writes some; encoders need them for gptq)");
+      "Texts to calibrate on, one a line (default: the model writes some; encoders need them for gptq and gptaq)");
   quantize->add_option("--samples", args.samples, "Calibration texts")
       ->check(CLI::Range(std::int64_t{1}, std::int64_t{1} << 20))
       ->capture_default_str();

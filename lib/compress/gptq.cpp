@@ -4,6 +4,7 @@
 #include <ATen/TensorOperators.h>
 
 #include <algorithm>
+#include <limits>
 #include <vector>
 
 #include "base/error.hpp"
@@ -11,17 +12,21 @@
 namespace dynexec {
 namespace {
 
-// Upper Cholesky factor of the inverse of the damped moments.
-at::Tensor inverse_factor(const at::Tensor& moments, double damping) {
+// Moments with their diagonal raised. An input that was always 0 decides nothing.
+at::Tensor damped_moments(const at::Tensor& moments, double damping) {
   at::Tensor damped = moments.clone();
   at::Tensor diagonal = damped.diagonal();
-  // An input that was always 0 decides nothing.
   diagonal.masked_fill_(diagonal.eq(0), 1);
   diagonal.add_(diagonal.mean() * damping);
   if (!at::isfinite(damped).all().item<bool>())
     throw Error(ErrorKind::model, "the layer's inputs are not finite", "calibration",
                 "check the model with dynexec generate; it may overflow on these texts");
-  const at::Tensor inverse = at::cholesky_inverse(at::linalg_cholesky(damped));
+  return damped;
+}
+
+// Upper Cholesky factor of the inverse of the damped moments.
+at::Tensor inverse_factor(const at::Tensor& moments, double damping) {
+  const at::Tensor inverse = at::cholesky_inverse(at::linalg_cholesky(damped_moments(moments, damping)));
   return at::linalg_cholesky(inverse, true).contiguous();
 }
 
@@ -32,17 +37,38 @@ std::vector<float> column_values(const at::Tensor& matrix, std::int64_t row, std
   return result;
 }
 
-at::Tensor as_tensor(std::span<const float> weights, std::int64_t out, std::int64_t in) {
-  at::Tensor matrix = at::empty({out, in}, at::kDouble);
-  std::copy(weights.begin(), weights.end(), matrix.mutable_data_ptr<double>());
-  return matrix;
+// The scale whose rounding leaves the least squared error, `importance` times that of each weight; the ends of the
+// scale are moved inwards by up to an eighth of the range.
+GroupScale fitted_scale(std::span<const float> weights, std::span<const double> importance,
+                        const WeightFormat& format) {
+  constexpr int kTries = 6;
+  constexpr float kStep = 0.025f;  // of the range
+  const auto [least, most] = std::minmax_element(weights.begin(), weights.end());
+  const float range = *most - *least;
+  GroupScale best;
+  double smallest = std::numeric_limits<double>::infinity();
+  for (int low = 0; low < kTries; ++low)
+    for (int high = 0; high < kTries; ++high) {
+      const GroupScale scale = scale_between(*least + static_cast<float>(low) * kStep * range,
+                                             *most - static_cast<float>(high) * kStep * range, format);
+      double error = 0;
+      for (std::size_t k = 0; k < weights.size(); ++k) {
+        const double missing = weights[k] - scale.value_of(scale.code_of(weights[k], format.type));
+        error += importance[k] * missing * missing;
+      }
+      if (error >= smallest) continue;
+      smallest = error;
+      best = scale;
+    }
+  return best;
 }
 
 // A matrix on its way: inputs below `k` are rounded, those behind carry their errors.
 class Rounding {
  public:
-  Rounding(const at::Tensor& weights, const at::Tensor& factor, const WeightFormat& format)
-      : weights_(weights),
+  Rounding(const at::Tensor& weights, const at::Tensor& factor, const WeightFormat& format, bool fitted)
+      : fitted_(fitted && format.type == WeightType::int4),
+        weights_(weights),
         factor_(factor.const_data_ptr<double>()),
         out_(weights.size(0)),
         in_(weights.size(1)),
@@ -78,8 +104,12 @@ class Rounding {
   // Of the weights as they are by now, with the errors they carry.
   void choose_scales(std::int64_t k) {
     const std::int64_t end = matrix_.format.group > 0 ? std::min(in_, k + matrix_.format.group) : in_;
+    std::vector<double> importance;
+    for (std::int64_t j = k; j < end; ++j) importance.push_back(1 / (factor_[j * in_ + j] * factor_[j * in_ + j]));
     for (std::int64_t n = 0; n < out_; ++n) {
-      const GroupScale scale = group_scale(column_values(weights_, n, k, end), matrix_.format);
+      const std::vector<float> group = column_values(weights_, n, k, end);
+      const GroupScale scale =
+          fitted_ ? fitted_scale(group, importance, matrix_.format) : group_scale(group, matrix_.format);
       scales_[static_cast<std::size_t>(n)] = scale;
       const std::size_t at = place(n, k);
       matrix_.scales[at] = scale.scale;
@@ -97,9 +127,10 @@ class Rounding {
     const GroupScale& scale = scales_[static_cast<std::size_t>(n)];
     const std::int8_t code = scale.code_of(weight, matrix_.format.type);
     matrix_.codes[static_cast<std::size_t>(n * in_ + k)] = code;
-    return static_cast<double>(static_cast<float>(code) * scale.scale + scale.minimum);
+    return static_cast<double>(scale.value_of(code));
   }
 
+  bool fitted_;
   at::Tensor weights_;  // [out, in], fp64
   const double* factor_;
   std::int64_t out_, in_;
@@ -118,8 +149,8 @@ StoredMatrix gptq(std::span<const float> weights, std::int64_t out, std::int64_t
       static_cast<std::int64_t>(weights.size()) != out * in)
     throw Error(ErrorKind::internal, "weights and moments of other sizes", "gptq", "");
   const at::Tensor factor = inverse_factor(moments, options.damping);
-  const at::Tensor left = as_tensor(weights, out, in);
-  Rounding rounding(left, factor, format);
+  const at::Tensor left = as_matrix(weights, out, in);
+  Rounding rounding(left, factor, format, options.fitted_scales);
   // Blocks end where groups do, so that a group's scale knows all errors that came before it.
   const std::int64_t block =
       format.group > 0 ? std::max(options.block / format.group, std::int64_t{1}) * format.group : options.block;
@@ -132,13 +163,15 @@ StoredMatrix gptq(std::span<const float> weights, std::int64_t out, std::int64_t
   return rounding.take();
 }
 
-double output_error(std::span<const float> weights, const StoredMatrix& rounded, const at::Tensor& moments) {
-  std::vector<float> kept(weights.size());
-  for (std::int64_t n = 0; n < rounded.out; ++n)
-    rounded.row(
-        n, std::span(kept).subspan(static_cast<std::size_t>(n * rounded.in), static_cast<std::size_t>(rounded.in)));
-  const at::Tensor difference = as_tensor(weights, rounded.out, rounded.in) - as_tensor(kept, rounded.out, rounded.in);
-  return (difference.mm(moments) * difference).sum().item<double>();
+std::vector<float> make_up_for_drift(std::span<const float> weights, std::int64_t out, std::int64_t in,
+                                     const InputMoments& moments, double share, double damping) {
+  const at::Tensor exact = as_matrix(weights, out, in);
+  const at::Tensor factor = at::linalg_cholesky(damped_moments(moments.inputs, damping));
+  // Moments are symmetric: the system is solved for the transpose.
+  const at::Tensor change = at::cholesky_solve(exact.mm(moments.drift).t(), factor).t();
+  const at::Tensor target = (exact + change * share).to(at::kFloat).contiguous();
+  const auto* values = target.const_data_ptr<float>();
+  return {values, values + target.numel()};
 }
 
 }  // namespace dynexec

@@ -4,9 +4,9 @@
 #include <fmt/ranges.h>
 
 #include <algorithm>
+#include <utility>
 
 #include "base/error.hpp"
-#include "base/interrupt.hpp"
 #include "models/decoder.hpp"
 #include "models/encoder.hpp"
 #include "models/json_fields.hpp"
@@ -15,8 +15,6 @@
 namespace dynexec {
 namespace {
 
-using Texts = std::vector<std::vector<std::int32_t>>;
-
 std::vector<float> read_values(const ModelFolder& folder, const std::string& name,
                                const std::vector<std::int64_t>& shape) {
   const TensorView view = folder.require(name, shape);
@@ -24,6 +22,37 @@ std::vector<float> read_values(const ModelFolder& folder, const std::string& nam
   copy_as_f32(view, values);
   return values;
 }
+
+class DecoderRun final : public LayeredRun {
+ public:
+  DecoderRun(const std::shared_ptr<const Decoder>& decoder, std::int64_t longest)
+      : layers_(decoder->config().layers), session_(decoder, longest) {}
+
+  void text(const std::vector<std::int32_t>& ids, std::int64_t layer) override {
+    session_.truncate(0);
+    if (layer + 1 < layers_)
+      session_.forward_early(ids, layer + 1, 0);
+    else
+      session_.forward(ids, static_cast<std::int64_t>(ids.size()));  // rows without logits end before the last layer
+  }
+
+ private:
+  std::int64_t layers_;
+  DecoderSession session_;
+};
+
+class EncoderRun final : public LayeredRun {
+ public:
+  explicit EncoderRun(std::shared_ptr<const Encoder> encoder) : session_(std::move(encoder)) {}
+
+  void text(const std::vector<std::int32_t>& ids, std::int64_t layer) override {
+    session_.start(ids);
+    session_.run_to(layer);
+  }
+
+ private:
+  EncoderSession session_;
+};
 
 class DecoderLayers final : public LayeredNetwork {
  public:
@@ -43,22 +72,11 @@ class DecoderLayers final : public LayeredNetwork {
     return values;
   }
 
-  void run(const LayerHooks& hooks, const Texts& texts, std::int64_t layer) const override {
+  std::unique_ptr<LayeredRun> load(const LayerHooks& hooks, std::int64_t longest) const override {
     const WeightSource source = [this](const std::string& name, const std::vector<std::int64_t>& shape) {
       return read_values(folder_, name, shape);
     };
-    const auto decoder = Decoder::build(config_, source, {.formats = {}, .hooks = hooks});
-    std::size_t longest = 1;
-    for (const auto& text : texts) longest = std::max(longest, text.size());
-    DecoderSession session(decoder, static_cast<std::int64_t>(longest));
-    for (const auto& text : texts) {
-      throw_if_interrupted();
-      session.truncate(0);
-      if (layer + 1 < config_.layers)
-        session.forward_early(text, layer + 1, 0);
-      else
-        session.forward(text, static_cast<std::int64_t>(text.size()));  // rows without logits end before the last layer
-    }
+    return std::make_unique<DecoderRun>(Decoder::build(config_, source, {.formats = {}, .hooks = hooks}), longest);
   }
 
  private:
@@ -77,13 +95,8 @@ class EncoderLayers final : public LayeredNetwork {
     return read_values(folder_, name, {out, in});
   }
 
-  void run(const LayerHooks& hooks, const Texts& texts, std::int64_t layer) const override {
-    EncoderSession session(Encoder::build(folder_, hooks));
-    for (const auto& text : texts) {
-      throw_if_interrupted();
-      session.start(text);
-      session.run_to(layer);
-    }
+  std::unique_ptr<LayeredRun> load(const LayerHooks& hooks, std::int64_t) const override {
+    return std::make_unique<EncoderRun>(Encoder::build(folder_, hooks));
   }
 
  private:

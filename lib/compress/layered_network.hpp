@@ -11,6 +11,15 @@
 
 namespace dynexec {
 
+// The network loaded, ready to run texts.
+class LayeredRun {
+ public:
+  virtual ~LayeredRun() = default;
+  // One text, token ids, through the layers up to `layer` (from 0). Error(data) for a text that the network does not
+  // take.
+  virtual void text(const std::vector<std::int32_t>& ids, std::int64_t layer) = 0;
+};
+
 class LayeredNetwork {
  public:
   // A decoder or an encoder; the folder must outlive it. Error(model) for other networks, Error(config) for one whose
@@ -22,10 +31,8 @@ class LayeredNetwork {
   virtual std::int64_t max_tokens() const = 0;  // of a text
   // A matrix as the hooks' stored source is asked for it, [out, in].
   virtual std::vector<float> values(const std::string& name, std::int64_t out, std::int64_t in) const = 0;
-  // Loads the network with the hooks and runs every text, token ids, through the layers up to `layer` (from 0).
-  // Error(data) for texts that it does not take.
-  virtual void run(const LayerHooks& hooks, const std::vector<std::vector<std::int32_t>>& texts,
-                   std::int64_t layer) const = 0;
+  // With the hooks, for texts of up to `longest` tokens.
+  virtual std::unique_ptr<LayeredRun> load(const LayerHooks& hooks, std::int64_t longest) const = 0;
 };
 
 }  // namespace dynexec

@@ -1,9 +1,5 @@
 #include "compress/quantise.hpp"
 
-#include <ATen/Functions.h>
-#include <ATen/TensorOperators.h>
-#include <ATen/ops/from_blob.h>
-
 #include <algorithm>
 #include <map>
 #include <set>
@@ -12,6 +8,7 @@
 #include "base/atomic_file.hpp"
 #include "base/error.hpp"
 #include "base/interrupt.hpp"
+#include "compress/calibration.hpp"
 #include "compress/layered_network.hpp"
 #include "models/decoder.hpp"
 #include "models/encoder_config.hpp"
@@ -49,20 +46,28 @@ std::string observed_name(std::string name) {
 // A network's layers, quantised one after the other.
 class Quantiser {
  public:
-  Quantiser(const LayeredNetwork& network, const QuantiseOptions& options) : network_(network), options_(options) {
+  Quantiser(const LayeredNetwork& network, const QuantiseOptions& options)
+      : network_(network), options_(options), calibration_(network, options.texts, gptaq()) {
     // Which matrices there are is what loading asks for.
     const StoredSource asked = [this](const std::string& name, std::int64_t out, std::int64_t in) {
       wanted_.push_back({name, out, in});
       return std::optional<StoredMatrix>();
     };
-    network_.run({.stored = asked, .observer = {}}, {}, 0);
+    network_.load({.stored = asked, .observer = {}}, 1);
   }
 
   void quantise(std::int64_t layer) {
-    moments_.clear();
-    if (!options_.texts.empty()) calibrate(layer);
-    for (const Wanted& matrix : wanted_)
-      if (in_layer(matrix.name, layer)) quantise(matrix);
+    const auto inside = [&](const Wanted& matrix) { return in_layer(matrix.name, layer); };
+    auto next = std::find_if(wanted_.begin(), wanted_.end(), inside);
+    while (next != wanted_.end() && inside(*next)) {
+      // With GPTAQ those of the same inputs, for which the ones before are quantised; else the whole layer.
+      const auto end = std::find_if(next, wanted_.end(), [&](const Wanted& matrix) {
+        return !inside(matrix) || (gptaq() && observed_name(matrix.name) != observed_name(next->name));
+      });
+      std::map<std::string, InputMoments> moments;
+      if (!options_.texts.empty()) moments = calibrate(next, end, layer);
+      for (; next != end; ++next) quantise(*next, moments);
+    }
   }
 
   const std::map<std::string, StoredMatrix>& done() const { return done_; }
@@ -73,37 +78,37 @@ class Quantiser {
     return name.find("." + std::to_string(layer) + ".") != std::string::npos;
   }
 
-  void calibrate(std::int64_t layer) {
-    const auto stored = [&](const std::string& name, std::int64_t, std::int64_t) {
+  bool gptaq() const { return options_.method == QuantiseMethod::gptaq; }
+
+  using Position = std::vector<Wanted>::const_iterator;
+  std::map<std::string, InputMoments> calibrate(Position begin, Position end, std::int64_t layer) {
+    std::set<std::string> observed;
+    std::for_each(begin, end, [&](const Wanted& matrix) { observed.insert(observed_name(matrix.name)); });
+    const auto stored = [this](const std::string& name, std::int64_t, std::int64_t) {
       const auto found = done_.find(name);
       return found == done_.end() ? std::nullopt : std::optional(found->second);
     };
-    const auto observer = [&](const std::string& name, const float* x, std::int64_t rows, std::int64_t in) {
-      if (!in_layer(name, layer)) return;
-      const at::Tensor inputs = at::from_blob(const_cast<float*>(x), {rows, in}, at::kFloat).to(at::kDouble);
-      at::Tensor& sum = moments_[name];
-      if (!sum.defined()) sum = at::zeros({in, in}, at::kDouble);
-      sum.addmm_(inputs.t(), inputs);
-    };
-    network_.run({.stored = stored, .observer = observer}, options_.texts, layer);
+    return calibration_.run(stored, observed, layer);
   }
 
-  void quantise(const Wanted& matrix) {
+  void quantise(const Wanted& matrix, const std::map<std::string, InputMoments>& moments) {
     throw_if_interrupted();
     const std::vector<float> values = network_.values(matrix.name, matrix.out, matrix.in);
     QuantisedMatrix figures{.name = matrix.name};
-    const auto found = moments_.find(observed_name(matrix.name));
-    const bool calibrated = found != moments_.end();
+    const auto found = moments.find(observed_name(matrix.name));
+    const bool calibrated = found != moments.end();
     if (!calibrated && !options_.texts.empty())
       throw Error(ErrorKind::internal, "no inputs were seen", matrix.name, "report this as a bug");
     const StoredMatrix nearest = round_to_nearest(values, matrix.out, matrix.in, options_.format);
     StoredMatrix chosen = nearest;
-    if (options_.method == QuantiseMethod::gptq)
-      chosen = gptq(values, matrix.out, matrix.in, options_.format, found->second, options_.gptq);
+    if (options_.method != QuantiseMethod::nearest) {
+      const std::vector<float> target = gptaq() ? make_up_for_drift(values, matrix.out, matrix.in, found->second,
+                                                                    options_.drift_share, options_.gptq.damping)
+                                                : values;
+      chosen = gptq(target, matrix.out, matrix.in, options_.format, found->second.inputs, options_.gptq);
+    }
     if (calibrated) {
-      const StoredMatrix nothing{
-          .format = {}, .out = matrix.out, .in = matrix.in, .floats = std::vector<float>(values.size())};
-      const double all = output_error(values, nothing, found->second);
+      const double all = output_square(values, matrix.out, matrix.in, found->second);
       figures.nearest = all > 0 ? output_error(values, nearest, found->second) / all : 0;
       figures.error = all > 0 ? output_error(values, chosen, found->second) / all : 0;
     }
@@ -113,9 +118,9 @@ class Quantiser {
 
   const LayeredNetwork& network_;
   const QuantiseOptions& options_;
+  Calibration calibration_;
   std::vector<Wanted> wanted_;
   std::map<std::string, StoredMatrix> done_;
-  std::map<std::string, at::Tensor> moments_;  // of the layer at hand, by the matrix that is observed
   std::vector<QuantisedMatrix> report_;
 };
 
@@ -172,8 +177,8 @@ QuantiseReport quantise_folder(const ModelFolder& from, const fs::path& to, cons
     throw Error(ErrorKind::config, "folders are written in int8 and int4 formats, not " + options.format.name(),
                 "format", "choose int8, int8-g32, int4-g32, int4-g64 or int4-g128");
   const auto network = LayeredNetwork::open(from);
-  if (options.method == QuantiseMethod::gptq && options.texts.empty())
-    throw Error(ErrorKind::config, "GPTQ needs texts to calibrate on", "texts",
+  if (options.method != QuantiseMethod::nearest && options.texts.empty())
+    throw Error(ErrorKind::config, "GPTQ and GPTAQ need texts to calibrate on", "texts",
                 "name a file of texts, one a line, with --texts, or use --method nearest");
   std::error_code ignored;
   if (fs::equivalent(from.path(), to, ignored))

@@ -12,16 +12,20 @@
 
 namespace dynexec {
 
-enum class QuantiseMethod { nearest, gptq };
+// gptaq: GPTQ on weights that make up for the errors of the layers before, and of the matrices before within a layer;
+// some eight times the calibration of gptq.
+enum class QuantiseMethod { nearest, gptq, gptaq };
 
 struct QuantiseOptions {
   WeightFormat format;
   QuantiseMethod method = QuantiseMethod::nearest;
   GptqOptions gptq;
-  std::vector<std::vector<std::int32_t>> texts;  // token ids to calibrate on; gptq needs some
+  double drift_share = 0.5;                      // gptaq: see make_up_for_drift()
+  std::vector<std::vector<std::int32_t>> texts;  // token ids to calibrate on; gptq and gptaq need some
 };
 
-// What rounding changes in the outputs of a matrix, as a share of what they are; < 0: nothing was calibrated.
+// What rounding changes in the outputs of a matrix, as a share of what they are; < 0: nothing was calibrated. With
+// gptaq compared with the outputs of the exact network, so that the errors of the layers before count as well.
 struct QuantisedMatrix {
   std::string name;
   double error = -1;    // as written
@@ -45,8 +49,8 @@ std::vector<std::vector<std::int32_t>> own_texts(const ModelFolder& folder, std:
 // Writes to `to` config.json, model.safetensors and copies of the other JSON files; see models/stored_weights.hpp.
 // Layer by layer, each calibrated on what the layers before it, quantised, give. Embeddings, norms, biases and heads,
 // those of exits too, stay as they are. progress(layers done, layers). Error(config) for a format or folder that cannot
-// be quantised or GPTQ without texts, Error(model) for other networks, Error(data) for texts that the network does not
-// take, Error(io).
+// be quantised or GPTQ and GPTAQ without texts, Error(model) for other networks, Error(data) for texts that the network
+// does not take, Error(io).
 QuantiseReport quantise_folder(const ModelFolder& from, const std::filesystem::path& to, const QuantiseOptions& options,
                                const std::function<void(std::int64_t, std::int64_t)>& progress);
 

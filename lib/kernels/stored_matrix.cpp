@@ -94,8 +94,12 @@ GroupScale group_scale(std::span<const float> weights, const WeightFormat& forma
     return {.scale = rounded_scale(largest / kMostInt8, format)};
   }
   const auto [least, most] = std::minmax_element(weights.begin(), weights.end());
-  const float minimum = rounded_scale(*least, format);
-  return {.scale = rounded_scale((*most - minimum) / kMostInt4, format), .minimum = minimum};
+  return scale_between(*least, *most, format);
+}
+
+GroupScale scale_between(float least, float most, const WeightFormat& format) {
+  const float minimum = rounded_scale(least, format);
+  return {.scale = rounded_scale((most - minimum) / kMostInt4, format), .minimum = minimum};
 }
 
 StoredMatrix round_to_nearest(std::span<const float> weights, std::int64_t out, std::int64_t in,

@@ -40,8 +40,11 @@ struct GroupScale {
   float scale = 0, minimum = 0;
   // The code nearest to a weight.
   std::int8_t code_of(float weight, WeightType type) const;
+  float value_of(std::int8_t code) const { return static_cast<float>(code) * scale + minimum; }
 };
 GroupScale group_scale(std::span<const float> weights, const WeightFormat& format);
+// int4: with codes from `least` to `most`, as far as the format holds them.
+GroupScale scale_between(float least, float most, const WeightFormat& format);
 
 // Between fp32 and the bits of half formats, rounding to nearest, ties to even.
 std::uint16_t to_bf16(float value);

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <utility>
 
 #include "../base/temp_folder.hpp"
 #include "base/error.hpp"
@@ -89,6 +90,34 @@ TEST_CASE("GPTQ brings the logits nearer to those of the whole model than roundi
   CHECK(found < rounded);
 }
 
+TEST_CASE("GPTAQ follows the whole model where the errors of earlier layers lead away from it") {
+  const TinyModelFolder model(kShape);
+  const ModelFolder from = ModelFolder::open(model.path());
+  const std::vector<float> wanted = logits_of(Decoder::load(from));
+  QuantiseOptions options{.format = weight_format("int4-g64"), .texts = own_texts(from, 64, 32, 2)};
+  const dynexec_test::TempFolder out;
+  const auto folder = [&](const char* name, QuantiseMethod method) {
+    options.method = method;
+    const QuantiseReport report = quantise_folder(from, out.file(name), options, nullptr);
+    CHECK(report.matrices.size() == 3 * 7);
+    return std::pair(report, distance(logits_of(Decoder::load(std::filesystem::path(out.file(name)))), wanted));
+  };
+  const auto [symmetric, by_gptq] = folder("gptq", QuantiseMethod::gptq);
+  const auto [asymmetric, by_gptaq] = folder("gptaq", QuantiseMethod::gptaq);
+  MESSAGE("squared distance of the logits ", by_gptaq, ", by GPTQ ", by_gptq);
+  CHECK(by_gptaq < by_gptq);
+  for (std::size_t i = 0; i < asymmetric.matrices.size(); ++i) {
+    INFO(asymmetric.matrices[i].name);
+    CHECK(asymmetric.matrices[i].name == symmetric.matrices[i].name);
+    CHECK(asymmetric.matrices[i].error < asymmetric.matrices[i].nearest);
+    // Nothing has drifted before the first layer's queries, keys and values; behind them it counts.
+    if (i < 3)
+      CHECK(asymmetric.matrices[i].error == doctest::Approx(symmetric.matrices[i].error));
+    else
+      CHECK(asymmetric.matrices[i].error > symmetric.matrices[i].error);
+  }
+}
+
 TEST_CASE("what cannot be quantised is said, and broken folders are refused") {
   const TinyModelFolder model(kShape);
   const ModelFolder from = ModelFolder::open(model.path());
@@ -99,6 +128,7 @@ TEST_CASE("what cannot be quantised is said, and broken folders are refused") {
   refused({.format = weight_format("bf16")}, out.file("x"));
   refused({.format = weight_format("int8-a8")}, out.file("x"));
   refused({.format = weight_format("int8"), .method = QuantiseMethod::gptq}, out.file("x"));
+  refused({.format = weight_format("int8"), .method = QuantiseMethod::gptaq}, out.file("x"));
   refused({.format = weight_format("int8")}, model.path().string());
 
   const auto broken = [&](const char* name, const std::function<void(std::map<std::string, TensorView>&)>& change) {
