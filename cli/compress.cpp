@@ -72,7 +72,7 @@ int compress(const CompressArgs& args) {
   install_interrupt_handler();
   set_compute_threads(available_cpus());
   const ModelFolder folder = ModelFolder::open(resolve_path(args.model));
-  QuantiseOptions options{.format = weight_format(args.weights),
+  QuantiseOptions options{.formats = LayerFormats::parse(args.weights),
                           .method = args.method == "gptq" ? QuantiseMethod::gptq : QuantiseMethod::nearest};
   options.texts = calibration_texts(args, folder);
   std::unique_ptr<Progress> bar;

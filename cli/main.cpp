@@ -64,7 +64,8 @@ void add_generate(CLI::App& app, std::function<int()>& action) {
       ->check(CLI::IsMember({"autoregressive", "speculative"}))
       ->capture_default_str();
   command->add_option("--weights", args.weights,
-                      "Format of the layers' weights: fp32, bf16, fp16, int8, int4-g64, ...");
+                      "Format of the layers' weights: fp32, bf16, fp16, int8, int4-g64, ..., with exceptions as in "
+                      "int4-g32+v_proj=int8+down_proj=int8");
   command->add_option("--head-weights", args.head_weights, "Format of the head's weights (default: fp32)");
   command->add_option("--kv-cache", args.kv_cache, "Format of keys and values: fp32 or int8");
   command->add_option("--device", args.device,
@@ -100,7 +101,10 @@ void add_compress(CLI::App& app, std::function<int()>& action) {
       command->add_subcommand("quantize", "Store the layers of a language model or a text encoder as int8 or int4");
   quantize->add_option("model", args.model, "Model folder in Hugging Face layout")->required();
   quantize->add_option("-o,--output", args.output, "Folder to write")->required();
-  quantize->add_option("--weights", args.weights, "int8, int8-g32, int4-g32, int4-g64 or int4-g128")
+  quantize
+      ->add_option("--weights", args.weights,
+                   "int8, int8-g32, int4-g32, int4-g64 or int4-g128, with exceptions in any format as in "
+                   "int4-g32+v_proj=int8+down_proj=int8")
       ->capture_default_str();
   quantize->add_option("--method", args.method, "nearest, or gptq: errors are taken up by later weights")
       ->check(CLI::IsMember({"nearest", "gptq"}))

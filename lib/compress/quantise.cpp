@@ -37,6 +37,8 @@ constexpr std::pair<const char*, const char*> kSameInputs[] = {{"k_proj", "q_pro
                                                                {"attention.k_lin", "attention.q_lin"},
                                                                {"attention.v_lin", "attention.q_lin"}};
 
+constexpr const char* kUp = "up_proj";  // multiplied with the matrix that has the same inputs
+
 // The matrix whose inputs are also this one's.
 std::string observed_name(std::string name) {
   for (const auto& [part, first] : kSameInputs) {
@@ -56,6 +58,7 @@ class Quantiser {
       return std::optional<StoredMatrix>();
     };
     network_.run({.stored = asked, .observer = {}}, {}, 0);
+    require_formats_fit();
   }
 
   void quantise(std::int64_t layer) {
@@ -71,6 +74,14 @@ class Quantiser {
  private:
   static bool in_layer(const std::string& name, std::int64_t layer) {
     return name.find("." + std::to_string(layer) + ".") != std::string::npos;
+  }
+
+  void require_formats_fit() const {
+    std::vector<std::string> names;
+    for (const Wanted& matrix : wanted_) names.push_back(matrix.name);
+    require_used(options_.formats, names, {});
+    for (const std::string& name : names)
+      if (name.find(kUp) != std::string::npos) require_one_format(options_.formats, observed_name(name), name, {});
   }
 
   void calibrate(std::int64_t layer) {
@@ -96,10 +107,11 @@ class Quantiser {
     const bool calibrated = found != moments_.end();
     if (!calibrated && !options_.texts.empty())
       throw Error(ErrorKind::internal, "no inputs were seen", matrix.name, "report this as a bug");
-    const StoredMatrix nearest = round_to_nearest(values, matrix.out, matrix.in, options_.format);
+    const WeightFormat& format = options_.formats.of(matrix.name);
+    const StoredMatrix nearest = round_to_nearest(values, matrix.out, matrix.in, format);
     StoredMatrix chosen = nearest;
-    if (options_.method == QuantiseMethod::gptq)
-      chosen = gptq(values, matrix.out, matrix.in, options_.format, found->second, options_.gptq);
+    if (options_.method == QuantiseMethod::gptq && format.quantised())
+      chosen = gptq(values, matrix.out, matrix.in, format, found->second, options_.gptq);
     if (calibrated) {
       const StoredMatrix nothing{
           .format = {}, .out = matrix.out, .in = matrix.in, .floats = std::vector<float>(values.size())};
@@ -125,6 +137,7 @@ double write_weights(const ModelFolder& from, const fs::path& to, const std::map
   std::vector<TensorView> views;
   std::set<std::string> replaced;
   for (const auto& [name, matrix] : done) {
+    if (!matrix.format.quantised()) continue;  // stays the tensor that it was
     replaced.insert(from.find(name)->name);
     const StoredTensors& tensors = stored.emplace_back(from.find(name)->name, matrix);
     views.insert(views.end(), tensors.views.begin(), tensors.views.end());
@@ -168,9 +181,8 @@ std::vector<std::vector<std::int32_t>> own_texts(const ModelFolder& folder, std:
 
 QuantiseReport quantise_folder(const ModelFolder& from, const fs::path& to, const QuantiseOptions& options,
                                const std::function<void(std::int64_t, std::int64_t)>& progress) {
-  if (!options.format.quantised() || options.format.integer)
-    throw Error(ErrorKind::config, "folders are written in int8 and int4 formats, not " + options.format.name(),
-                "format", "choose int8, int8-g32, int4-g32, int4-g64 or int4-g128");
+  if (const auto problem = folder_problem(options.formats))
+    throw Error(ErrorKind::config, *problem, "format", "choose int8, int8-g32, int4-g32, int4-g64 or int4-g128");
   const auto network = LayeredNetwork::open(from);
   if (options.method == QuantiseMethod::gptq && options.texts.empty())
     throw Error(ErrorKind::config, "GPTQ needs texts to calibrate on", "texts",
@@ -178,8 +190,8 @@ QuantiseReport quantise_folder(const ModelFolder& from, const fs::path& to, cons
   std::error_code ignored;
   if (fs::equivalent(from.path(), to, ignored))
     throw Error(ErrorKind::config, "the folder would be overwritten", to.string(), "name another output folder");
-  require_writable_folder(to.string());
   Quantiser quantiser(*network, options);
+  require_writable_folder(to.string());
   for (std::int64_t layer = 0; layer < network->layers(); ++layer) {
     quantiser.quantise(layer);
     if (progress) progress(layer + 1, network->layers());
@@ -194,7 +206,7 @@ QuantiseReport quantise_folder(const ModelFolder& from, const fs::path& to, cons
     write_file_atomically((to / name).string(), read_file(entry.path().string()));
   }
   nlohmann::json config = from.config();
-  config["quantization_config"] = folder_format_json(options.format);
+  config["quantization_config"] = folder_formats_json(options.formats);
   write_file_atomically((to / "config.json").string(), config.dump(2) + "\n");
   return report;
 }

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "compress/gptq.hpp"
+#include "models/layer_formats.hpp"
 #include "weights/model_folder.hpp"
 
 namespace dynexec {
@@ -15,7 +16,7 @@ namespace dynexec {
 enum class QuantiseMethod { nearest, gptq };
 
 struct QuantiseOptions {
-  WeightFormat format;
+  LayerFormats formats;
   QuantiseMethod method = QuantiseMethod::nearest;
   GptqOptions gptq;
   std::vector<std::vector<std::int32_t>> texts;  // token ids to calibrate on; gptq needs some
@@ -44,9 +45,10 @@ std::vector<std::vector<std::int32_t>> own_texts(const ModelFolder& folder, std:
 
 // Writes to `to` config.json, model.safetensors and copies of the other JSON files; see models/stored_weights.hpp.
 // Layer by layer, each calibrated on what the layers before it, quantised, give. Embeddings, norms, biases and heads,
-// those of exits too, stay as they are. progress(layers done, layers). Error(config) for a format or folder that cannot
-// be quantised or GPTQ without texts, Error(model) for other networks, Error(data) for texts that the network does not
-// take, Error(io).
+// those of exits too, stay as they are, and so do matrices whose format is an exception in fp32, bf16 or fp16: they are
+// rounded to it when the folder is loaded. progress(layers done, layers). Error(config) for formats or a folder that
+// cannot be quantised, exceptions that no matrix fits or GPTQ without texts, Error(model) for other networks,
+// Error(data) for texts that the network does not take, Error(io).
 QuantiseReport quantise_folder(const ModelFolder& from, const std::filesystem::path& to, const QuantiseOptions& options,
                                const std::function<void(std::int64_t, std::int64_t)>& progress);
 
