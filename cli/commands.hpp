@@ -44,7 +44,9 @@ struct CompressArgs {
   std::string model, output;
   std::string weights = "int8-g32", method = "nearest";
   std::string texts;  // file of calibration texts; "": a language model writes its own, an encoder has none
-  std::int64_t samples = 64, length = 256;
+  std::int64_t samples = 64, skip = 0, length = 256;
+  std::int64_t distil_steps = 0, distil_batch = 8;
+  double distil_rate = 0.002;
   std::uint64_t seed = 1;
   bool quiet = false;
   std::string format = "table";

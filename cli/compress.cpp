@@ -4,7 +4,10 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <functional>
+#include <limits>
 #include <map>
+#include <memory>
 #include <nlohmann/json.hpp>
 
 #include "base/error.hpp"
@@ -30,6 +33,8 @@ std::vector<std::vector<std::int32_t>> calibration_texts(const CompressArgs& arg
   std::vector<std::vector<std::int32_t>> texts;
   PromptOptions options;
   options.file = args.texts;
+  options.first = args.skip;
+  options.opening_words = std::numeric_limits<std::int64_t>::max();  // whole stories
   for (const PromptRecord& record : read_prompts(options)) {
     if (static_cast<std::int64_t>(texts.size()) == args.samples) break;
     std::vector<std::int32_t> ids = tokenizer->encode(record.prompt, true);
@@ -41,8 +46,20 @@ std::vector<std::vector<std::int32_t>> calibration_texts(const CompressArgs& arg
     if (!ids.empty()) texts.push_back(std::move(ids));
   }
   if (texts.empty())
-    throw Error(ErrorKind::data, "the file holds no text", args.texts, "name a file of texts, one a line");
+    throw Error(ErrorKind::data, "the file holds no text" + std::string(args.skip > 0 ? " behind those skipped" : ""),
+                args.texts, "name a file of texts, one a line");
   return texts;
+}
+
+// Shows what is done of how much, from the first call on.
+std::function<void(std::int64_t, std::int64_t)> bar(const char* label, const char* unit, bool quiet) {
+  return [=, shown = std::shared_ptr<Progress>()](std::int64_t done, std::int64_t of) mutable {
+    if (!shown)
+      shown = std::make_shared<Progress>(ProgressOptions{
+          .label = label, .total = static_cast<std::uint64_t>(of), .unit = unit, .enabled = !quiet, .clock = {}});
+    shown->advance(1);
+    if (done == of) shown->finish();
+  };
 }
 
 TextTable table_of(const QuantiseReport& report) {
@@ -59,11 +76,18 @@ nlohmann::json json_of(const CompressArgs& args, const QuantiseReport& report) {
   for (const QuantisedMatrix& matrix : report.matrices)
     matrices.push_back(
         {{"name", matrix.name}, {"output_error", share(matrix.error)}, {"nearest_error", share(matrix.nearest)}});
+  const nlohmann::json distil = report.distil ? nlohmann::json({{"steps", args.distil_steps},
+                                                                {"held_out_texts", report.distil->texts},
+                                                                {"divergence_before", report.distil->before},
+                                                                {"divergence_after", report.distil->after},
+                                                                {"kept", report.distil->kept}})
+                                              : nlohmann::json();
   return {{"output", args.output},
           {"weights", args.weights},
           {"method", args.method},
           {"bytes_before", report.bytes_before},
           {"bytes_after", report.bytes_after},
+          {"distil", distil},
           {"matrices", std::move(matrices)}};
 }
 
@@ -75,19 +99,12 @@ int compress(const CompressArgs& args) {
   const ModelFolder folder = ModelFolder::open(resolve_path(args.model));
   const std::map<std::string, QuantiseMethod> methods{
       {"nearest", QuantiseMethod::nearest}, {"gptq", QuantiseMethod::gptq}, {"gptaq", QuantiseMethod::gptaq}};
-  QuantiseOptions options{.format = weight_format(args.weights), .method = methods.at(args.method)};
+  QuantiseOptions options{.formats = LayerFormats::parse(args.weights), .method = methods.at(args.method)};
   options.texts = calibration_texts(args, folder);
-  std::unique_ptr<Progress> bar;
-  const QuantiseReport report = quantise_folder(folder, args.output, options, [&](std::int64_t done, std::int64_t of) {
-    if (!bar)
-      bar = std::make_unique<Progress>(ProgressOptions{.label = "quantise",
-                                                       .total = static_cast<std::uint64_t>(of),
-                                                       .unit = "layers",
-                                                       .enabled = !args.quiet,
-                                                       .clock = {}});
-    bar->advance(1);
-    if (done == of) bar->finish();
-  });
+  options.distil = {
+      .steps = args.distil_steps, .batch = args.distil_batch, .rate = args.distil_rate, .seed = args.seed};
+  const QuantiseReport report = quantise_folder(folder, args.output, options, bar("quantise", "layers", args.quiet),
+                                                bar("distil", "steps", args.quiet));
   const Format format = parse_format(args.format);
   if (format == Format::json) {
     print(json_of(args, report).dump(2) + "\n");
@@ -95,6 +112,10 @@ int compress(const CompressArgs& args) {
   }
   const TextTable table = table_of(report);
   print(format == Format::md ? render_markdown_table(table) : render_text_table(table, stdout_style()));
+  if (report.distil)
+    fmt::print(stderr, "{} held-out texts: {:.4g} nats a token from the whole model, {:.4g} before distillation{}\n",
+               report.distil->texts, report.distil->after, report.distil->before,
+               report.distil->kept ? "" : "; no gain, scales left as they were");
   fmt::print(stderr, "{}: {:.1f} MB instead of {:.1f} MB\n", args.output, report.bytes_after / 1e6,
              report.bytes_before / 1e6);
   return 0;

@@ -1,7 +1,11 @@
 // dynexec inspect: what a model folder or a safetensors file holds, after all checks.
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
+#include <cctype>
+#include <cstring>
 #include <nlohmann/json.hpp>
+#include <set>
 
 #include "base/resource_path.hpp"
 #include "cli/commands.hpp"
@@ -9,6 +13,7 @@
 #include "models/decoder.hpp"
 #include "models/encoder.hpp"
 #include "models/exit_heads.hpp"
+#include "models/stored_weights.hpp"
 
 namespace dynexec::cli {
 namespace {
@@ -57,6 +62,24 @@ void add_tokenizer(Json& json, const std::filesystem::path& path) {
     json["tokenizer_vocab"] = nullptr;
 }
 
+// Whether it belongs to a layer with a number: model.layers.0.x, encoder.layer.0.x, transformer.h.0.x.
+bool in_layer(const std::string& name) {
+  for (const char* word : {".layers.", ".layer.", ".h."}) {
+    const std::size_t at = ("." + name).find(word);
+    if (at != std::string::npos) return std::isdigit(static_cast<unsigned char>(name[at + std::strlen(word) - 1])) != 0;
+  }
+  return false;
+}
+
+// Formats of the layers' matrices: "int4-g32+v_proj=int8", or the types of plain numbers: "BF16 as stored".
+std::string describe_weights(const ModelFolder& folder) {
+  if (const auto formats = folder_formats(folder)) return formats->name();
+  std::set<std::string> types;
+  for (const std::string& name : folder.tensor_names())
+    if (in_layer(name) && folder.find(name)->shape.size() == 2) types.insert(dtype_name(folder.find(name)->dtype));
+  return fmt::format("{} as stored", fmt::join(types, " and "));
+}
+
 Json describe_encoder(const std::filesystem::path& path, const ModelFolder& folder) {
   const auto encoder = Encoder::load(folder);
   const EncoderConfig& config = encoder->config();
@@ -74,6 +97,7 @@ Json describe_encoder(const std::filesystem::path& path, const ModelFolder& fold
             {"classes", config.classes},
             {"class_names", config.class_names},
             {"exits", exits},
+            {"weights", describe_weights(folder)},
             {"tensors", folder.tensor_names().size()},
             {"sha256", folder.sha256()}};
   add_tokenizer(json, path);
@@ -100,6 +124,7 @@ Json describe_model(const std::filesystem::path& path) {
             {"max_positions", config.max_positions},
             {"tied_head", config.tied_head},
             {"end_tokens", config.end_tokens},
+            {"weights", describe_weights(folder)},
             {"weight_mb_per_token", decoder->weight_bytes() / 1e6},
             {"tensors", folder.tensor_names().size()},
             {"sha256", folder.sha256()}};

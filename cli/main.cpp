@@ -64,7 +64,8 @@ void add_generate(CLI::App& app, std::function<int()>& action) {
       ->check(CLI::IsMember({"autoregressive", "speculative"}))
       ->capture_default_str();
   command->add_option("--weights", args.weights,
-                      "Format of the layers' weights: fp32, bf16, fp16, int8, int4-g64, ...");
+                      "Format of the layers' weights: fp32, bf16, fp16, int8, int4-g64, ..., with exceptions as in "
+                      "int4-g32+v_proj=int8+down_proj=int8");
   command->add_option("--head-weights", args.head_weights, "Format of the head's weights (default: fp32)");
   command->add_option("--kv-cache", args.kv_cache, "Format of keys and values: fp32 or int8");
   command->add_option("--device", args.device,
@@ -100,7 +101,10 @@ void add_compress(CLI::App& app, std::function<int()>& action) {
       command->add_subcommand("quantize", "Store the layers of a language model or a text encoder as int8 or int4");
   quantize->add_option("model", args.model, "Model folder in Hugging Face layout")->required();
   quantize->add_option("-o,--output", args.output, "Folder to write")->required();
-  quantize->add_option("--weights", args.weights, "int8, int8-g32, int4-g32, int4-g64 or int4-g128")
+  quantize
+      ->add_option("--weights", args.weights,
+                   "int8, int8-g32, int4-g32, int4-g64 or int4-g128, with exceptions in any format as in "
+                   "int4-g32+v_proj=int8+down_proj=int8")
       ->capture_default_str();
   quantize
       ->add_option("--method", args.method,
@@ -113,10 +117,25 @@ void add_compress(CLI::App& app, std::function<int()>& action) {
   quantize->add_option("--samples", args.samples, "Calibration texts")
       ->check(CLI::Range(std::int64_t{1}, std::int64_t{1} << 20))
       ->capture_default_str();
+  quantize->add_option("--skip", args.skip, "Texts of the file to pass over: those that quality is measured on")
+      ->check(CLI::Range(std::int64_t{0}, std::int64_t{1} << 40))
+      ->capture_default_str();
   quantize->add_option("--length", args.length, "Tokens of a calibration text at most")
       ->check(CLI::Range(std::int64_t{2}, std::int64_t{1} << 20))
       ->capture_default_str();
-  quantize->add_option("--seed", args.seed, "Of the texts that the model writes")->capture_default_str();
+  quantize
+      ->add_option("--distil-steps", args.distil_steps,
+                   "Steps of fitting scales and minima to what a language model said before (0: none)")
+      ->check(CLI::Range(std::int64_t{0}, std::int64_t{1} << 30))
+      ->capture_default_str();
+  quantize->add_option("--distil-batch", args.distil_batch, "Texts in a step")
+      ->check(CLI::Range(std::int64_t{1}, std::int64_t{1} << 20))
+      ->capture_default_str();
+  quantize->add_option("--distil-rate", args.distil_rate, "Learning rate, as a share of every scale")
+      ->check(CLI::Range(1e-8, 1.0))
+      ->capture_default_str();
+  quantize->add_option("--seed", args.seed, "Of the texts that the model writes, and of their order")
+      ->capture_default_str();
   quantize->add_flag("--quiet", args.quiet, "No progress on stderr");
   quantize->add_option("--format", args.format, "Output format: table, md or json")
       ->check(CLI::IsMember({"table", "md", "json"}))

@@ -12,7 +12,7 @@ DecoderFormats read_formats(const Node& node, const std::string& prefix, const D
   const bool int8 = fallback.cache == CacheFormat::int8;
   const std::string key = prefix + "device";
   const DecoderFormats formats{
-      .layers = read_weight_format(node, prefix + "weights", fallback.layers),
+      .layers = read_layer_formats(node, prefix + "weights", fallback.layers),
       .head = read_weight_format(node, prefix + "head_weights", fallback.head),
       .cache = node.get_choice(prefix + "kv_cache", int8 ? "int8" : "fp32", {"fp32", "int8"}) == "int8"
                    ? CacheFormat::int8

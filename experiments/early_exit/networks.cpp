@@ -66,6 +66,7 @@ std::shared_ptr<const Cnn> load_int8(const Node& root, const ModelFolder& folder
 
 LoadedNetwork load_cnn(const Node& root, const ModelFolder& folder, Options& options) {
   for (const PathOptions& path : options.paths) check_format(root, path);
+  require_same_weights(options.paths);
   const std::shared_ptr<const Cnn> network = Cnn::load(folder);
   const ImageTasks tasks = read_image_tasks(root);
   const CnnConfig& config = network->config();
@@ -90,7 +91,7 @@ LoadedNetwork load_cnn(const Node& root, const ModelFolder& folder, Options& opt
 }
 
 // Profiles take the counted bytes of weights for those of fp32.
-void check_hardware(const Node& root, const WeightFormat& weights) {
+void check_hardware(const Node& root, const LayerFormats& weights) {
   if (root.has("hardware") && weights != WeightFormat{})
     root.at("model").at("network").fail(
         "names a folder of " + weights.name() + " weights, and hardware profiles model fp32 weights",
@@ -99,6 +100,8 @@ void check_hardware(const Node& root, const WeightFormat& weights) {
 
 LoadedNetwork load_encoder(const Node& root, const ModelFolder& folder, Options& options) {
   const EncoderConfig config = parse_encoder_config(folder);
+  for (PathOptions& path : options.paths) path.weights = loaded_formats(folder, path.weights);
+  require_same_weights(options.paths);
   EncoderParts parts;
   parts.exits = std::make_shared<const std::vector<EncoderExit>>(load_encoder_exits(folder, config));
   if (parts.exits->empty()) fail_without_exits(folder, "encoder");
@@ -108,8 +111,7 @@ LoadedNetwork load_encoder(const Node& root, const ModelFolder& folder, Options&
   const TextClassTasks tasks = read_text_class_tasks(root, config.classes, config.class_names);
   LoadedNetwork loaded{
       .networks = {}, .test = tasks.test, .calibration = tasks.calibration, .provenance = tasks.provenance};
-  for (PathOptions& path : options.paths) {
-    path.weights = loaded_format(folder, path.weights);
+  for (const PathOptions& path : options.paths) {
     check_hardware(root, path.weights);
     std::unique_ptr<MultiExit>& network = loaded.networks[path.weights.name()];
     if (network) continue;

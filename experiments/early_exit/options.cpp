@@ -74,10 +74,10 @@ void read_predictive(const Node& node, PathOptions& path) {
   }
 }
 
-PathOptions read_path(const Node& node, const WeightFormat& weights) {
+PathOptions read_path(const Node& node, const LayerFormats& weights) {
   PathOptions path{.node = node};
   path.name = node.get_string("name");
-  path.weights = read_weight_format(node, "weights", weights);
+  path.weights = read_layer_formats(node, "weights", weights);
   const std::string method =
       node.get_choice("method", "early_exit", {"full", "early_exit", "predictive_exit", "static", "random", "oracle"});
   if (method == "early_exit") {
@@ -110,17 +110,12 @@ void read_path_governor(const Node& node, bool hardware, PathOptions& path) {
         .fail("follows forecasts, which this path does not make", "use budget or constant, or method: predictive_exit");
 }
 
-// What a control does is recorded from the path that it is like, which in other weights is another network.
-void check_like(const PathOptions& path, const std::vector<PathOptions>& paths) {
-  if (path.like.empty()) return;
+// The path that a control is like; null: none can be.
+const PathOptions* liked(const PathOptions& path, const std::vector<PathOptions>& paths) {
   const auto found = std::find_if(paths.begin(), paths.end(), [&](const PathOptions& other) {
     return other.name == path.like && (other.method == Method::early_exit || other.method == Method::predictive);
   });
-  const Node like = path.node.at("like");
-  if (found == paths.end()) like.fail("names no early_exit or predictive_exit path of this config", "name one of them");
-  if (found->weights != path.weights)
-    like.fail("names a path in " + found->weights.name() + " weights, and this one runs in " + path.weights.name(),
-              "name a path in the same weights, or add weights: " + found->weights.name());
+  return found == paths.end() ? nullptr : &*found;
 }
 
 // Profiles take the counted bytes of weights for those of fp32.
@@ -140,7 +135,7 @@ Options read_options(const Node& root) {
   Options options;
   const Node model = root.at("model");
   options.network = model.get_string("network");
-  const WeightFormat weights = read_weight_format(model, "weights", {});
+  const LayerFormats weights = read_layer_formats(model, "weights", {});
   options.calibration_ms = root.section("calibration").get_double("budget_ms", options.calibration_ms, 1, 1e6);
   std::set<std::string> names;
   const Node paths = root.at("paths");
@@ -153,8 +148,21 @@ Options read_options(const Node& root) {
   }
   if (options.paths.empty() || options.paths.front().method != Method::full)
     paths.fail("must begin with the baseline, method full", "make {name: full, method: full} the first path");
-  for (const PathOptions& path : options.paths) check_like(path, options.paths);
+  for (const PathOptions& path : options.paths)
+    if (!path.like.empty() && !liked(path, options.paths))
+      path.node.at("like").fail("names no early_exit or predictive_exit path of this config", "name one of them");
   return options;
+}
+
+void require_same_weights(const std::vector<PathOptions>& paths) {
+  for (const PathOptions& path : paths) {
+    if (path.like.empty()) continue;
+    const LayerFormats& other = liked(path, paths)->weights;
+    if (other != path.weights)
+      path.node.at("like").fail(
+          "names a path in " + other.name() + " weights, and this one runs in " + path.weights.name(),
+          "name a path in the same weights, or add weights: " + other.name());
+  }
 }
 
 }  // namespace dynexec::early_exit

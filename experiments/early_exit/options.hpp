@@ -11,7 +11,7 @@
 #include "experiments/early_exit/learnt_plan.hpp"
 #include "experiments/early_exit/placement.hpp"
 #include "experiments/modelled_energy.hpp"
-#include "kernels/weight_format.hpp"
+#include "models/layer_formats.hpp"
 
 namespace dynexec::early_exit {
 
@@ -21,7 +21,7 @@ const char* method_name(Method method);
 struct PathOptions {
   std::string name;
   Method method = Method::full;
-  WeightFormat weights;              // of the network that the path runs
+  LayerFormats weights;              // of the network that the path runs
   RuleOptions rule;                  // early_exit, predictive
   std::int64_t start_exit = 0;       // the first exit that is tested; predictive: below zero for three tenths of them
   std::vector<std::int64_t> tested;  // early_exit: the exits that are tested; empty: all from start_exit on
@@ -48,5 +48,8 @@ struct Options {
 
 // Reads `model`, the rest of `calibration`, and `paths`; Error(config) with place and remedy.
 Options read_options(const Node& root);
+// Error(config) for a path that is like one in other weights: what a control does is recorded from the path that it is
+// like. `paths` with the weights that the network's folder gives them.
+void require_same_weights(const std::vector<PathOptions>& paths);
 
 }  // namespace dynexec::early_exit

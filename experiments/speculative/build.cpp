@@ -116,7 +116,7 @@ Experiment build(const Node& root) {
                     .make_drafter = {},
                     .calibration = {},
                     .hardware = hardware,
-                    .same_weights = path.weights == options.paths.front().weights};
+                    .same_weights = session->decoder().formats() == baseline->decoder().formats()};
     switch (path.drafter) {
       case DrafterKind::none:
         break;

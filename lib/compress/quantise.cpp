@@ -34,6 +34,8 @@ constexpr std::pair<const char*, const char*> kSameInputs[] = {{"k_proj", "q_pro
                                                                {"attention.k_lin", "attention.q_lin"},
                                                                {"attention.v_lin", "attention.q_lin"}};
 
+constexpr const char* kUp = "up_proj";  // multiplied with the matrix that has the same inputs
+
 // The matrix whose inputs are also this one's.
 std::string observed_name(std::string name) {
   for (const auto& [part, first] : kSameInputs) {
@@ -54,6 +56,7 @@ class Quantiser {
       return std::optional<StoredMatrix>();
     };
     network_.load({.stored = asked, .observer = {}}, 1);
+    require_formats_fit();
   }
 
   void quantise(std::int64_t layer) {
@@ -70,7 +73,7 @@ class Quantiser {
     }
   }
 
-  const std::map<std::string, StoredMatrix>& done() const { return done_; }
+  std::map<std::string, StoredMatrix> take_matrices() { return std::move(done_); }
   std::vector<QuantisedMatrix> take_report() { return std::move(report_); }
 
  private:
@@ -79,6 +82,14 @@ class Quantiser {
   }
 
   bool gptaq() const { return options_.method == QuantiseMethod::gptaq; }
+
+  void require_formats_fit() const {
+    std::vector<std::string> names;
+    for (const Wanted& matrix : wanted_) names.push_back(matrix.name);
+    require_used(options_.formats, names, {});
+    for (const std::string& name : names)
+      if (name.find(kUp) != std::string::npos) require_one_format(options_.formats, observed_name(name), name, {});
+  }
 
   using Position = std::vector<Wanted>::const_iterator;
   std::map<std::string, InputMoments> calibrate(Position begin, Position end, std::int64_t layer) {
@@ -99,13 +110,14 @@ class Quantiser {
     const bool calibrated = found != moments.end();
     if (!calibrated && !options_.texts.empty())
       throw Error(ErrorKind::internal, "no inputs were seen", matrix.name, "report this as a bug");
-    const StoredMatrix nearest = round_to_nearest(values, matrix.out, matrix.in, options_.format);
+    const WeightFormat& format = options_.formats.of(matrix.name);
+    const StoredMatrix nearest = round_to_nearest(values, matrix.out, matrix.in, format);
     StoredMatrix chosen = nearest;
-    if (options_.method != QuantiseMethod::nearest) {
+    if (options_.method != QuantiseMethod::nearest && format.quantised()) {
       const std::vector<float> target = gptaq() ? make_up_for_drift(values, matrix.out, matrix.in, found->second,
                                                                     options_.drift_share, options_.gptq.damping)
                                                 : values;
-      chosen = gptq(target, matrix.out, matrix.in, options_.format, found->second.inputs, options_.gptq);
+      chosen = gptq(target, matrix.out, matrix.in, format, found->second.inputs, options_.gptq);
     }
     if (calibrated) {
       const double all = output_square(values, matrix.out, matrix.in, found->second);
@@ -130,6 +142,7 @@ double write_weights(const ModelFolder& from, const fs::path& to, const std::map
   std::vector<TensorView> views;
   std::set<std::string> replaced;
   for (const auto& [name, matrix] : done) {
+    if (!matrix.format.quantised()) continue;  // stays the tensor that it was
     replaced.insert(from.find(name)->name);
     const StoredTensors& tensors = stored.emplace_back(from.find(name)->name, matrix);
     views.insert(views.end(), tensors.views.begin(), tensors.views.end());
@@ -172,25 +185,28 @@ std::vector<std::vector<std::int32_t>> own_texts(const ModelFolder& folder, std:
 }
 
 QuantiseReport quantise_folder(const ModelFolder& from, const fs::path& to, const QuantiseOptions& options,
-                               const std::function<void(std::int64_t, std::int64_t)>& progress) {
-  if (!options.format.quantised() || options.format.integer)
-    throw Error(ErrorKind::config, "folders are written in int8 and int4 formats, not " + options.format.name(),
-                "format", "choose int8, int8-g32, int4-g32, int4-g64 or int4-g128");
+                               const std::function<void(std::int64_t, std::int64_t)>& progress,
+                               const std::function<void(std::int64_t, std::int64_t)>& distilled) {
+  if (const auto problem = folder_problem(options.formats))
+    throw Error(ErrorKind::config, *problem, "format", "choose int8, int8-g32, int4-g32, int4-g64 or int4-g128");
   const auto network = LayeredNetwork::open(from);
   if (options.method != QuantiseMethod::nearest && options.texts.empty())
     throw Error(ErrorKind::config, "GPTQ and GPTAQ need texts to calibrate on", "texts",
                 "name a file of texts, one a line, with --texts, or use --method nearest");
+  if (options.distil.steps > 0) require_distillable(from, options.texts);
   std::error_code ignored;
   if (fs::equivalent(from.path(), to, ignored))
     throw Error(ErrorKind::config, "the folder would be overwritten", to.string(), "name another output folder");
-  require_writable_folder(to.string());
   Quantiser quantiser(*network, options);
+  require_writable_folder(to.string());
   for (std::int64_t layer = 0; layer < network->layers(); ++layer) {
     quantiser.quantise(layer);
     if (progress) progress(layer + 1, network->layers());
   }
   QuantiseReport report{.matrices = quantiser.take_report()};
-  report.bytes_after = write_weights(from, to, quantiser.done());
+  std::map<std::string, StoredMatrix> matrices = quantiser.take_matrices();
+  if (options.distil.steps > 0) report.distil = distil_scales(from, options.texts, options.distil, matrices, distilled);
+  report.bytes_after = write_weights(from, to, matrices);
   for (const std::string& name : from.tensor_names())
     report.bytes_before += static_cast<double>(from.find(name)->bytes.size());
   for (const auto& entry : fs::directory_iterator(from.path())) {
@@ -199,7 +215,7 @@ QuantiseReport quantise_folder(const ModelFolder& from, const fs::path& to, cons
     write_file_atomically((to / name).string(), read_file(entry.path().string()));
   }
   nlohmann::json config = from.config();
-  config["quantization_config"] = folder_format_json(options.format);
+  config["quantization_config"] = folder_formats_json(options.formats);
   write_file_atomically((to / "config.json").string(), config.dump(2) + "\n");
   return report;
 }

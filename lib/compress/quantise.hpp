@@ -4,10 +4,13 @@
 #include <cstdint>
 #include <filesystem>
 #include <functional>
+#include <optional>
 #include <string>
 #include <vector>
 
+#include "compress/distil_scales.hpp"
 #include "compress/gptq.hpp"
+#include "models/layer_formats.hpp"
 #include "weights/model_folder.hpp"
 
 namespace dynexec {
@@ -17,10 +20,11 @@ namespace dynexec {
 enum class QuantiseMethod { nearest, gptq, gptaq };
 
 struct QuantiseOptions {
-  WeightFormat format;
+  LayerFormats formats;
   QuantiseMethod method = QuantiseMethod::nearest;
   GptqOptions gptq;
   double drift_share = 0.5;                      // gptaq: see make_up_for_drift()
+  DistilOptions distil;                          // of a language model; needs texts
   std::vector<std::vector<std::int32_t>> texts;  // token ids to calibrate on; gptq and gptaq need some
 };
 
@@ -33,7 +37,8 @@ struct QuantisedMatrix {
 };
 
 struct QuantiseReport {
-  std::vector<QuantisedMatrix> matrices;
+  std::vector<QuantisedMatrix> matrices;  // before distillation
+  std::optional<DistilReport> distil;
   double bytes_before = 0, bytes_after = 0;  // of the weights file
 };
 
@@ -48,10 +53,12 @@ std::vector<std::vector<std::int32_t>> own_texts(const ModelFolder& folder, std:
 
 // Writes to `to` config.json, model.safetensors and copies of the other JSON files; see models/stored_weights.hpp.
 // Layer by layer, each calibrated on what the layers before it, quantised, give. Embeddings, norms, biases and heads,
-// those of exits too, stay as they are. progress(layers done, layers). Error(config) for a format or folder that cannot
-// be quantised or GPTQ and GPTAQ without texts, Error(model) for other networks, Error(data) for texts that the network
-// does not take, Error(io).
+// those of exits too, stay as they are, and so do matrices whose format is an exception in fp32, bf16 or fp16: they are
+// rounded to it when the folder is loaded. progress(layers done, layers), distilled(steps done, steps). Error(config)
+// for formats or a folder that cannot be quantised, exceptions that no matrix fits or GPTQ, GPTAQ and distillation
+// without texts, Error(model) for other networks, Error(data) for texts that the network does not take, Error(io).
 QuantiseReport quantise_folder(const ModelFolder& from, const std::filesystem::path& to, const QuantiseOptions& options,
-                               const std::function<void(std::int64_t, std::int64_t)>& progress);
+                               const std::function<void(std::int64_t, std::int64_t)>& progress,
+                               const std::function<void(std::int64_t, std::int64_t)>& distilled = {});
 
 }  // namespace dynexec

@@ -21,7 +21,7 @@ class Linear {
   virtual ~Linear() = default;
   virtual std::int64_t in_features() const = 0;
   virtual std::int64_t out_features() const = 0;
-  virtual std::string format() const = 0;         // see WeightFormat::name()
+  virtual std::string format() const = 0;         // see WeightFormat::name(); "int4-g32+int8" where parts differ
   virtual std::int64_t weight_bytes() const = 0;  // bytes that one pass reads
   virtual double macs_per_row() const = 0;
   // x [rows, in_features] and y [rows, out_features], row-major and dense, not overlapping. Uses
@@ -50,6 +50,10 @@ std::unique_ptr<Linear> make_linear(StoredMatrix weight, std::vector<float> bias
                                     Activation activation = Activation::none);
 std::unique_ptr<Linear> make_gated_linear(StoredMatrix gate, StoredMatrix up, std::vector<float> gate_bias,
                                           std::vector<float> up_bias, Activation activation);
+// Matrices with the same inputs below one another, each in its own format: what a fused projection is. biases: of each,
+// [out] or empty. Where all formats are equal it is make_linear on one matrix, to the bit and in time.
+std::unique_ptr<Linear> make_stacked_linear(std::vector<StoredMatrix> parts, std::vector<std::vector<float>> biases,
+                                            Activation activation = Activation::none);
 
 // Names of the instruction-set branches that this machine can run, best first ("avx512", "avx2", "portable"),
 // and the one in use. select_kernel_branch is for tests and benchmarks; unknown or unsupported names throw

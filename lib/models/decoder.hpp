@@ -15,6 +15,7 @@
 #include "kernels/weight_format.hpp"
 #include "models/compute_device.hpp"
 #include "models/decoder_config.hpp"
+#include "models/layer_formats.hpp"
 #include "models/layer_hooks.hpp"
 #include "weights/model_folder.hpp"
 
@@ -35,10 +36,12 @@ inline constexpr std::int64_t kPassRows = 192;
 // Embeddings that the head does not share, norms and biases stay fp32; with a tied head the embedding is read from the
 // head's weights.
 //
-// On a device other than cpu, products of the layers and of attention are made in the layers' format, which is fp32,
-// bf16 or fp16; biases, keys and values are kept in it, too. Norms, the softmax and the states between layers are fp32.
+// On a device other than cpu, products of the layers and of attention are made in the layers' one format, which is
+// fp32, bf16 or fp16; biases, keys and values are kept in it, too. Norms, the softmax and the states between layers are
+// fp32.
 struct DecoderFormats {
-  WeightFormat layers, head;
+  LayerFormats layers;
+  WeightFormat head;
   CacheFormat cache = CacheFormat::fp32;
   ComputeDevice device = ComputeDevice::cpu;
   std::string name() const;  // "int8", "int8, head bf16", "fp32, kv_cache int8", "bf16, device cuda"
@@ -53,7 +56,8 @@ using WeightSource = std::function<std::vector<float>(const std::string& name, c
 
 struct DecoderBuild {
   DecoderFormats formats;
-  LayerHooks hooks = {};  // an observer is for the own kernels alone
+  FormatsOrigin origin = {};  // of the layers' formats, for errors
+  LayerHooks hooks = {};      // an observer is for the own kernels alone
 };
 
 struct DecoderWeights;
@@ -66,7 +70,8 @@ class Decoder {
   // those that the device has not.
   static std::shared_ptr<const Decoder> load(const ModelFolder& folder, const DecoderFormats& formats = {});
   static std::shared_ptr<const Decoder> load(const std::filesystem::path& folder, const DecoderFormats& formats = {});
-  // From weights in memory, under the names of the Hugging Face layout.
+  // From weights in memory, under the names of the Hugging Face layout. Errors as build.origin says for formats of
+  // matrices that there are not, or that differ between a gate and its partner.
   static std::shared_ptr<const Decoder> build(DecoderConfig config, const WeightSource& source,
                                               const DecoderBuild& build = {});
   ~Decoder();

@@ -10,7 +10,7 @@ DecoderWeights::~DecoderWeights() = default;
 
 std::string DecoderFormats::name() const {
   std::string name = layers.name();
-  if (head != layers) name += ", head " + head.name();
+  if (layers != head) name += ", head " + head.name();
   if (cache == CacheFormat::int8) name += ", kv_cache int8";
   if (device != ComputeDevice::cpu) name += ", device " + compute_device_name(device);
   return name;
@@ -19,10 +19,15 @@ std::string DecoderFormats::name() const {
 std::optional<DeviceProblem> format_problem(const DecoderFormats& formats) {
   if (formats.device == ComputeDevice::cpu) return std::nullopt;
   const std::string device = "device " + compute_device_name(formats.device);
-  for (const WeightFormat& format : {formats.layers, formats.head})
+  std::vector<WeightFormat> used = formats.layers.all();
+  used.push_back(formats.head);
+  for (const WeightFormat& format : used)
     if (format.quantised())
       return DeviceProblem{device + " computes with weights in fp32, bf16 or fp16, not " + format.name(),
                            "choose one of them, or use device: cpu"};
+  if (!formats.layers.exceptions().empty())
+    return DeviceProblem{device + " computes with all layers in one format, not " + formats.layers.name(),
+                         "choose one format for all matrices, or use device: cpu"};
   if (formats.cache == CacheFormat::int8)
     return DeviceProblem{device + " keeps keys and values in the layers' format, not int8",
                          "leave kv_cache out, or use device: cpu"};
@@ -46,6 +51,7 @@ std::shared_ptr<const Decoder> Decoder::build(DecoderConfig config, const Weight
   else
     w.tensors = std::make_unique<TensorWeights>(w.config, reader, build.formats);
   w.parameters = reader.parameters();
+  require_used(build.formats.layers, reader.matrices(), build.origin);
   return decoder;
 }
 

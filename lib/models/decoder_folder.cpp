@@ -54,9 +54,10 @@ std::shared_ptr<const Decoder> Decoder::load(const ModelFolder& folder, const De
     return matrix;
   };
   DecoderFormats formats = wanted;
-  formats.layers = loaded_format(folder, wanted.layers);
+  formats.layers = loaded_formats(folder, wanted.layers);
   std::shared_ptr<const Decoder> decoder =
-      build(std::move(config), source, {.formats = formats, .hooks = {.stored = stored, .observer = {}}});
+      build(std::move(config), source,
+            {.formats = formats, .origin = formats_origin(folder), .hooks = {.stored = stored, .observer = {}}});
   refuse_unknown_layer_tensors(folder, marker, used);
   return decoder;
 }

@@ -1,13 +1,6 @@
 #include "models/decoder_parts.hpp"
 
 namespace dynexec {
-namespace {
-
-void append(std::vector<float>& to, const std::vector<float>& from) {
-  to.insert(to.end(), from.begin(), from.end());
-}
-
-}  // namespace
 
 DecoderReader::DecoderReader(const DecoderConfig& config, const WeightSource& source, const DecoderBuild& build)
     : config_(config), source_(source), build_(build), gpt2_(config.family == "gpt2") {}
@@ -41,7 +34,8 @@ NormPart DecoderReader::norm(const std::string& name, std::int64_t size) {
 
 template <class Values>
 StoredMatrix DecoderReader::stored(const std::string& name, std::int64_t out, std::int64_t in, const Values& values) {
-  const WeightFormat& format = build_.formats.layers;
+  const WeightFormat& format = build_.formats.layers.of(name);
+  matrices_.push_back(name);
   if (std::optional<StoredMatrix> matrix = build_.hooks.matrix(name, out, in, format)) {
     parameters_ += static_cast<double>(out) * static_cast<double>(in);
     return *std::move(matrix);
@@ -78,13 +72,11 @@ LayerParts DecoderReader::llama_layer(const std::string& layer) {
     parts.query_norm = norm(attention + "q_norm", c.head_dim);
     parts.key_norm = norm(attention + "k_norm", c.head_dim);
   }
-  parts.qkv = matrix(attention + "q_proj", c.query_size(), c.hidden, c.qkv_bias);
-  for (const char* name : {"k_proj", "v_proj"}) {
-    const MatrixPart below = matrix(attention + name, c.kv_size(), c.hidden, c.qkv_bias);
-    parts.qkv.weight.append(below.weight);
-    append(parts.qkv.bias, below.bias);
-  }
+  parts.qkv.push_back(matrix(attention + "q_proj", c.query_size(), c.hidden, c.qkv_bias));
+  for (const char* name : {"k_proj", "v_proj"})
+    parts.qkv.push_back(matrix(attention + name, c.kv_size(), c.hidden, c.qkv_bias));
   parts.out = matrix(attention + "o_proj", c.hidden, c.query_size(), c.out_bias);
+  require_one_format(build_.formats.layers, mlp + "gate_proj.weight", mlp + "up_proj.weight", build_.origin);
   parts.mlp_in = matrix(mlp + "gate_proj", c.intermediate, c.hidden, c.mlp_bias);
   parts.up = matrix(mlp + "up_proj", c.intermediate, c.hidden, c.mlp_bias);
   parts.mlp_out = matrix(mlp + "down_proj", c.hidden, c.intermediate, c.mlp_bias);
@@ -96,7 +88,7 @@ LayerParts DecoderReader::gpt2_layer(const std::string& layer) {
   LayerParts parts;
   parts.attention_norm = norm(layer + ".ln_1", c.hidden);
   parts.mlp_norm = norm(layer + ".ln_2", c.hidden);
-  parts.qkv = conv(layer + ".attn.c_attn", 3 * c.hidden, c.hidden);
+  parts.qkv.push_back(conv(layer + ".attn.c_attn", 3 * c.hidden, c.hidden));
   parts.out = conv(layer + ".attn.c_proj", c.hidden, c.hidden);
   parts.mlp_in = conv(layer + ".mlp.c_fc", c.intermediate, c.hidden);
   parts.mlp_out = conv(layer + ".mlp.c_proj", c.hidden, c.intermediate);

@@ -17,7 +17,7 @@ struct NormPart {
 };
 
 struct MatrixPart {
-  std::string name;         // of its first tensor
+  std::string name;         // of its tensor
   StoredMatrix weight;      // [out, in]
   std::vector<float> bias;  // [out] or empty
 };
@@ -25,10 +25,10 @@ struct MatrixPart {
 struct LayerParts {
   NormPart attention_norm, mlp_norm;
   NormPart query_norm, key_norm;  // [head_dim], Qwen3
-  MatrixPart qkv;                 // [query_size + 2 kv_size, hidden]
+  std::vector<MatrixPart> qkv;    // below one another [query_size + 2 kv_size, hidden], of one format or several
   MatrixPart out;                 // [hidden, query_size]
   MatrixPart mlp_in;              // [intermediate, hidden]; of gated ones the gate
-  std::optional<MatrixPart> up;   // [intermediate, hidden], of gated ones
+  std::optional<MatrixPart> up;   // [intermediate, hidden], of gated ones, in the gate's format
   MatrixPart mlp_out;             // [hidden, intermediate]
 };
 
@@ -43,6 +43,8 @@ class DecoderReader {
   LayerParts layer(std::int64_t index);
   NormPart final_norm();
   double parameters() const { return parameters_; }
+  // Names of the layers' matrices that were asked for.
+  const std::vector<std::string>& matrices() const { return matrices_; }
 
  private:
   std::vector<float> read(const std::string& name, const std::vector<std::int64_t>& shape);
@@ -64,6 +66,7 @@ class DecoderReader {
   const DecoderBuild& build_;
   bool gpt2_;
   double parameters_ = 0;
+  std::vector<std::string> matrices_;
 };
 
 }  // namespace dynexec

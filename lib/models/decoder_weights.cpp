@@ -27,13 +27,24 @@ std::unique_ptr<Linear> packed(MatrixPart&& gate, MatrixPart&& up, Activation ac
                                                      std::move(up.bias), activation));
 }
 
+// Below one another.
+std::unique_ptr<Linear> packed(std::vector<MatrixPart>&& parts, const LayerHooks& hooks) {
+  std::vector<StoredMatrix> weights;
+  std::vector<std::vector<float>> biases;
+  for (MatrixPart& part : parts) {
+    weights.push_back(std::move(part.weight));
+    biases.push_back(std::move(part.bias));
+  }
+  return hooks.observed(parts.front().name, make_stacked_linear(std::move(weights), std::move(biases)));
+}
+
 LayerWeights packed(LayerParts&& parts, Activation activation, const LayerHooks& hooks) {
   LayerWeights weights;
   weights.attention_norm = packed(parts.attention_norm);
   weights.mlp_norm = packed(parts.mlp_norm);
   weights.query_norm = packed(parts.query_norm);
   weights.key_norm = packed(parts.key_norm);
-  weights.qkv = packed(std::move(parts.qkv), Activation::none, hooks);
+  weights.qkv = packed(std::move(parts.qkv), hooks);
   weights.out = packed(std::move(parts.out), Activation::none, hooks);
   weights.mlp_in = parts.up ? packed(std::move(parts.mlp_in), *std::move(parts.up), activation, hooks)
                             : packed(std::move(parts.mlp_in), activation, hooks);

@@ -8,9 +8,9 @@
 #include <span>
 #include <vector>
 
-#include "kernels/weight_format.hpp"
 #include "models/encoder_config.hpp"
 #include "models/encoder_head.hpp"
+#include "models/layer_formats.hpp"
 #include "models/layer_hooks.hpp"
 #include "weights/model_folder.hpp"
 
@@ -26,21 +26,21 @@ struct EncoderWeights;
 class Encoder {
  public:
   // Loads, checks every shape and packs the weights (fused query, key and value). The layers' matrices are rounded to
-  // the nearest in `format`; embeddings, norms, biases and the classifier stay fp32. Folders of quantised weights (see
-  // models/stored_weights.hpp) are taken as they are: `format` is fp32 then, or theirs with or without integer
+  // the nearest in `formats`; embeddings, norms, biases and the classifier stay fp32. Folders of quantised weights (see
+  // models/stored_weights.hpp) are taken as they are: `formats` is fp32 then, or theirs with or without integer
   // products. Throws Error(model), Error(config) for other formats.
-  static std::shared_ptr<const Encoder> load(const ModelFolder& folder, const WeightFormat& format = {});
-  static std::shared_ptr<const Encoder> load(const std::filesystem::path& folder, const WeightFormat& format = {});
+  static std::shared_ptr<const Encoder> load(const ModelFolder& folder, const LayerFormats& formats = {});
+  static std::shared_ptr<const Encoder> load(const std::filesystem::path& folder, const LayerFormats& formats = {});
   // The same of a folder of plain numbers, some of its layers' matrices had otherwise.
   static std::shared_ptr<const Encoder> build(const ModelFolder& folder, const LayerHooks& hooks,
-                                              const WeightFormat& format = {});
+                                              const LayerFormats& formats = {});
   ~Encoder();
   Encoder(const Encoder&) = delete;
   Encoder& operator=(const Encoder&) = delete;
 
   const EncoderConfig& config() const;
-  const WeightFormat& format() const;  // of the layers' matrices
-  double parameters() const;           // classifier included
+  const LayerFormats& formats() const;
+  double parameters() const;    // classifier included
   double weight_bytes() const;  // of the layers and the classifier, packed: what a text reads, its embeddings aside
   double memory_bytes() const;  // the same and the embeddings
   double macs(std::int64_t tokens) const;  // of a text of so many tokens, classifier included

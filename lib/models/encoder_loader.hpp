@@ -8,6 +8,7 @@
 
 #include "kernels/aligned.hpp"
 #include "kernels/linear.hpp"
+#include "models/layer_formats.hpp"
 #include "models/layer_hooks.hpp"
 #include "weights/model_folder.hpp"
 
@@ -24,16 +25,18 @@ class EncoderLoader {
   AlignedFloats norm(const std::string& name, const char* part, std::int64_t size);
   // name.weight and name.bias as they are.
   std::unique_ptr<Linear> dense(const std::string& name, std::int64_t out, std::int64_t in, Activation activation);
-  // A matrix of a layer: what the hooks give, else the tensor rounded to the nearest in `format`.
-  StoredMatrix matrix(const std::string& name, std::int64_t out, std::int64_t in, const WeightFormat& format,
+  // A matrix of a layer: what the hooks give, else the tensor rounded to the nearest in its format.
+  StoredMatrix matrix(const std::string& name, std::int64_t out, std::int64_t in, const LayerFormats& formats,
                       const LayerHooks& hooks);
 
   double parameters() const { return parameters_; }
   const std::set<std::string>& used() const { return used_; }
+  const std::vector<std::string>& matrices() const { return matrices_; }  // names given to matrix()
 
  private:
   const ModelFolder& folder_;
   std::set<std::string> used_;
+  std::vector<std::string> matrices_;
   double parameters_ = 0;
 };
 

@@ -16,10 +16,6 @@ AlignedFloats aligned(const std::vector<float>& values) {
   return result;
 }
 
-void append(std::vector<float>& to, const std::vector<float>& from) {
-  to.insert(to.end(), from.begin(), from.end());
-}
-
 double bytes_of(const AlignedFloats& values) {
   return static_cast<double>(values.size()) * sizeof(float);
 }
@@ -31,19 +27,15 @@ EncoderLayer load_layer(const EncoderWeights& weights, const EncoderNames& names
   // Parts with the same inputs, below one another.
   const auto linear = [&](std::initializer_list<std::string> parts, std::int64_t out, std::int64_t in,
                           Activation activation) {
-    StoredMatrix weight;
-    std::vector<float> bias;
+    std::vector<StoredMatrix> matrices;
+    std::vector<std::vector<float>> biases;
     for (const std::string& part : parts) {
       const std::string name = names.layer(index, part);
-      StoredMatrix matrix = loader.matrix(name + ".weight", out, in, weights.format, hooks);
-      if (weight.out == 0)
-        weight = std::move(matrix);
-      else
-        weight.append(matrix);
-      append(bias, loader.read(name + ".bias", {out}));
+      matrices.push_back(loader.matrix(name + ".weight", out, in, weights.formats, hooks));
+      biases.push_back(loader.read(name + ".bias", {out}));
     }
     return hooks.observed(names.layer(index, *parts.begin()) + ".weight",
-                          make_linear(std::move(weight), std::move(bias), activation));
+                          make_stacked_linear(std::move(matrices), std::move(biases), activation));
   };
   layer.qkv = linear({names.query, names.key, names.value}, c.hidden, c.hidden, Activation::none);
   layer.out = linear({names.out}, c.hidden, c.hidden, Activation::none);
@@ -100,7 +92,9 @@ std::unique_ptr<Linear> EncoderLoader::dense(const std::string& name, std::int64
 }
 
 StoredMatrix EncoderLoader::matrix(const std::string& name, std::int64_t out, std::int64_t in,
-                                   const WeightFormat& format, const LayerHooks& hooks) {
+                                   const LayerFormats& formats, const LayerHooks& hooks) {
+  const WeightFormat& format = formats.of(name);
+  matrices_.push_back(name);
   std::optional<StoredMatrix> stored = hooks.matrix(name, out, in, format);
   if (!stored) return round_to_nearest(read(name, {out, in}), out, in, format);
   for (const std::string& part : stored_names(name, stored->format)) used_.insert(part);
@@ -140,23 +134,24 @@ void load_encoder_weights(const ModelFolder& folder, const LayerHooks& hooks, En
     weights.classifier.emplace(std::move(dense), loader.dense(names.classifier, c.classes, c.hidden, Activation::none));
   }
   weights.parameters = loader.parameters();
+  require_used(weights.formats, loader.matrices(), formats_origin(folder));
   refuse_unknown_layer_tensors(folder, loader.used());
 }
 
 std::shared_ptr<const Encoder> Encoder::build(const ModelFolder& folder, const LayerHooks& hooks,
-                                              const WeightFormat& format) {
+                                              const LayerFormats& formats) {
   std::shared_ptr<Encoder> encoder(new Encoder());
-  encoder->weights_->format = format;
+  encoder->weights_->formats = formats;
   load_encoder_weights(folder, hooks, *encoder->weights_);
   return encoder;
 }
 
-std::shared_ptr<const Encoder> Encoder::load(const ModelFolder& folder, const WeightFormat& format) {
-  return build(folder, {.stored = stored_source(folder), .observer = {}}, loaded_format(folder, format));
+std::shared_ptr<const Encoder> Encoder::load(const ModelFolder& folder, const LayerFormats& formats) {
+  return build(folder, {.stored = stored_source(folder), .observer = {}}, loaded_formats(folder, formats));
 }
 
-std::shared_ptr<const Encoder> Encoder::load(const std::filesystem::path& folder, const WeightFormat& format) {
-  return load(ModelFolder::open(folder), format);
+std::shared_ptr<const Encoder> Encoder::load(const std::filesystem::path& folder, const LayerFormats& formats) {
+  return load(ModelFolder::open(folder), formats);
 }
 
 Encoder::Encoder() : weights_(std::make_unique<EncoderWeights>()) {}
@@ -165,8 +160,8 @@ Encoder::~Encoder() = default;
 const EncoderConfig& Encoder::config() const {
   return weights_->config;
 }
-const WeightFormat& Encoder::format() const {
-  return weights_->format;
+const LayerFormats& Encoder::formats() const {
+  return weights_->formats;
 }
 double Encoder::parameters() const {
   return weights_->parameters;

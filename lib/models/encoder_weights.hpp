@@ -24,7 +24,7 @@ struct EncoderLayer {
 
 struct EncoderWeights {
   EncoderConfig config;
-  WeightFormat format;      // of the layers' matrices
+  LayerFormats formats;
   AlignedFloats words;      // [vocab, hidden]
   AlignedFloats positions;  // [max_positions, hidden], the embedding of token type 0 added
   AlignedFloats norm, shift;
@@ -33,7 +33,7 @@ struct EncoderWeights {
   double parameters = 0;
 };
 
-// In weights.format, but for the matrices that the hooks give. Throws Error(model) naming tensor and shapes, also for
+// In weights.formats, but for the matrices that the hooks give. Throws Error(model) naming tensor and shapes, also for
 // tensors of layers that config.json does not explain.
 void load_encoder_weights(const ModelFolder& folder, const LayerHooks& hooks, EncoderWeights& weights);
 

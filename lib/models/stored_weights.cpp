@@ -10,6 +10,10 @@ namespace {
 
 constexpr const char* kKey = "quantization_config";
 constexpr const char *kScales = ".scales", *kMinima = ".minima";
+constexpr std::int8_t kNoCode = -128;  // of int8; integer products rely on codes and their negatives
+constexpr const char* kWriteAnew = "write the folder anew with dynexec compress quantize";
+constexpr const char* kReadFormats =
+    "int8, int8-g32, int4-g32, int4-g64 and int4-g128 are read, with exceptions as in int4-g32+v_proj=int8";
 
 std::int64_t code_columns(const WeightFormat& format, std::int64_t in) {
   return format.type == WeightType::int4 ? (in + 1) / 2 : in;
@@ -20,7 +24,7 @@ TensorView require_type(const ModelFolder& folder, const std::string& name, cons
   const TensorView view = folder.require(name, shape);
   if (view.dtype != dtype)
     throw Error(ErrorKind::model, "the tensor is of type " + dtype_name(view.dtype) + ", not " + dtype_name(dtype),
-                (folder.path() / name).string(), "write the folder anew with dynexec compress quantize");
+                (folder.path() / name).string(), kWriteAnew);
   return view;
 }
 
@@ -67,7 +71,7 @@ void refuse_quantised_by_others(const JsonFields& config) {
                   "use the checkpoint in fp32, fp16 or bf16 that it was made from");
 }
 
-std::optional<WeightFormat> folder_format(const ModelFolder& folder) {
+std::optional<LayerFormats> folder_formats(const ModelFolder& folder) {
   const JsonFields config(folder.config(), (folder.path() / "config.json").string());
   if (!config.has(kKey)) return std::nullopt;
   const JsonFields fields = config.child(kKey);
@@ -76,38 +80,52 @@ std::optional<WeightFormat> folder_format(const ModelFolder& folder) {
     fields.refuse("quant_method", "weights quantised by '" + method + "' are not read",
                   "take the checkpoint as it was before, and quantise it with dynexec compress quantize");
   const std::string name = fields.text("format", "");
-  const std::vector<std::string>& names = weight_format_names();
-  if (std::find(names.begin(), names.end(), name) == names.end() || !weight_format(name).quantised() ||
-      weight_format(name).integer)
-    fields.refuse("format", "unknown format '" + name + "'",
-                  "int8, int8-g32, int4-g32, int4-g64 and int4-g128 are read");
-  return weight_format(name);
+  LayerFormats formats;
+  try {
+    formats = LayerFormats::parse(name);
+  } catch (const Error& error) {
+    fields.refuse("format", "unknown format '" + name + "': " + error.message(), kReadFormats);
+  }
+  if (const auto problem = folder_problem(formats))
+    fields.refuse("format", "unknown format '" + name + "': " + *problem, kReadFormats);
+  return formats;
 }
 
-WeightFormat loaded_format(const ModelFolder& folder, const WeightFormat& wanted) {
-  const std::optional<WeightFormat> stored = folder_format(folder);
+std::optional<std::string> folder_problem(const LayerFormats& formats) {
+  if (formats.quantised() && !formats.integer()) return std::nullopt;
+  return "folders are written in int8 and int4 formats, not " + formats.name();
+}
+
+LayerFormats loaded_formats(const ModelFolder& folder, const LayerFormats& wanted) {
+  const std::optional<LayerFormats> stored = folder_formats(folder);
   if (!stored) return wanted;
-  if (wanted != WeightFormat{} && (wanted.type != stored->type || wanted.group != stored->group))
+  if (wanted == LayerFormats()) return *stored;
+  if (wanted.without_integer() != *stored)
     throw Error(ErrorKind::config, "the folder's weights are " + stored->name() + ", not " + wanted.name(),
                 folder.path().string(), "leave the format out, or name the folder that it was made from");
-  WeightFormat format = *stored;
-  format.integer = wanted.integer;
-  return format;
+  return wanted;
+}
+
+FormatsOrigin formats_origin(const ModelFolder& folder) {
+  if (!folder_formats(folder)) return {.kind = ErrorKind::config, .where = folder.path().string()};
+  return {.kind = ErrorKind::model, .where = (folder.path() / "config.json").string()};
 }
 
 void require_plain_weights(const ModelFolder& folder) {
-  if (folder_format(folder))
+  if (folder_formats(folder))
     throw Error(ErrorKind::config, "the folder's weights are quantised already", folder.path().string(),
                 "name the folder that it was made from");
 }
 
-nlohmann::json folder_format_json(const WeightFormat& format) {
-  return {{"quant_method", kQuantisedByUs}, {"format", format.name()}};
+nlohmann::json folder_formats_json(const LayerFormats& formats) {
+  return {{"quant_method", kQuantisedByUs}, {"format", formats.name()}};
 }
 
-std::optional<StoredMatrix> read_stored(const ModelFolder& folder, const WeightFormat& format, const std::string& name,
-                                        std::int64_t out, std::int64_t in) {
-  if (!folder.find(name + kScales)) return std::nullopt;
+StoredMatrix read_stored(const ModelFolder& folder, const WeightFormat& format, const std::string& name,
+                         std::int64_t out, std::int64_t in) {
+  if (!folder.find(name + kScales))
+    throw Error(ErrorKind::model, "the matrix has no scales, and config.json says that it is " + format.name(),
+                (folder.path() / name).string(), kWriteAnew);
   StoredMatrix matrix{.format = format, .out = out, .in = in};
   const bool nibbles = format.type == WeightType::int4;
   const std::int64_t columns = code_columns(format, in);
@@ -121,12 +139,17 @@ std::optional<StoredMatrix> read_stored(const ModelFolder& folder, const WeightF
       const std::byte code = !nibbles ? byte : k % 2 == 0 ? byte & std::byte{15} : byte >> 4;
       matrix.codes[static_cast<std::size_t>(n * in + k)] = static_cast<std::int8_t>(code);
     }
+  if (std::find(matrix.codes.begin(), matrix.codes.end(), kNoCode) != matrix.codes.end())
+    throw Error(ErrorKind::model, "the tensor has the code -128, and codes are -127 to 127",
+                (folder.path() / name).string(), kWriteAnew);
   return matrix;
 }
 
 StoredSource stored_source(const ModelFolder& folder) {
-  return [&folder, format = folder_format(folder)](const std::string& name, std::int64_t out, std::int64_t in) {
-    return format ? read_stored(folder, *format, name, out, in) : std::nullopt;
+  using Found = std::optional<StoredMatrix>;
+  return [&folder, formats = folder_formats(folder)](const std::string& name, std::int64_t out, std::int64_t in) {
+    const bool stored = formats && formats->of(name).quantised();
+    return stored ? Found(read_stored(folder, formats->of(name), name, out, in)) : std::nullopt;
   };
 }
 

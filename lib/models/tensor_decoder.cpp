@@ -11,7 +11,6 @@
 #include <map>
 
 #include "kernels/linear.hpp"
-#include "models/rope.hpp"
 #include "models/tensor_layers.hpp"
 
 namespace dynexec {
@@ -24,20 +23,6 @@ double bytes_of(const at::Tensor& tensor) {
 // Memory of the host that a GPU reads and writes without a detour.
 at::Tensor host_memory(at::IntArrayRef shape, at::ScalarType type, const DeviceQueue& queue) {
   return at::empty(shape, at::TensorOptions().dtype(type).pinned_memory(queue.asynchronous()));
-}
-
-// Rows of the table, each twice, the first time multiplied by `sign`.
-at::Tensor doubled(const RopeTable& table, const float* (RopeTable::*row)(std::int64_t) const, float sign,
-                   std::int64_t positions, c10::Device device) {
-  const std::int64_t half = table.half();
-  at::Tensor values = at::empty({positions, 1, 2 * half}, at::kFloat);
-  float* out = values.mutable_data_ptr<float>();
-  for (std::int64_t p = 0; p < positions; ++p) {
-    const float* from = (table.*row)(p);
-    for (std::int64_t i = 0; i < half; ++i) *out++ = sign * from[i];
-    for (std::int64_t i = 0; i < half; ++i) *out++ = from[i];
-  }
-  return values.to(device, at::kFloat);
 }
 
 }  // namespace
@@ -60,11 +45,7 @@ TensorDecoder::TensorDecoder(const DecoderWeights& weights, std::int64_t capacit
     const auto cache = on_device.dtype(weights_.layers.front().qkv.weight.scalar_type());
     keys_ = at::zeros({config_.layers, config_.kv_heads, capacity, config_.head_dim}, cache);
     values_ = at::zeros_like(keys_);
-    if (!config_.learned_positions) {
-      const RopeTable table(config_, capacity);
-      cosine_ = doubled(table, &RopeTable::cosine, 1, capacity, queue.device());
-      sine_ = doubled(table, &RopeTable::sine, -1, capacity, queue.device());
-    }
+    if (!config_.learned_positions) rotary_ = rotary_tensors(config_, capacity, queue.device());
     places_ = at::arange(capacity, on_device.dtype(at::kLong));
     staged_ = host_memory({2, kPassRows}, at::kLong, queue);
     staged_.zero_();
@@ -88,9 +69,9 @@ TensorDecoder::Inputs TensorDecoder::gather(const Shape& shape) const {
   Inputs inputs;
   inputs.tokens = inputs_.select(0, 0).narrow(0, 0, shape.rows);
   inputs.positions = inputs_.select(0, 1).narrow(0, 0, shape.rows);
-  if (cosine_.defined()) {
-    inputs.cosine = cosine_.index_select(0, inputs.positions);
-    inputs.sine = sine_.index_select(0, inputs.positions);
+  if (rotary_.cosine.defined()) {
+    inputs.cosine = rotary_.cosine.index_select(0, inputs.positions);
+    inputs.sine = rotary_.sine.index_select(0, inputs.positions);
   }
   const at::Tensor distance = inputs.positions.unsqueeze(1).sub(places_.narrow(0, 0, shape.positions));
   for (std::int64_t l = shape.begin_layer; l < shape.end_layer; ++l) {
@@ -235,7 +216,8 @@ double TensorDecoder::cache_value_bytes() const {
 
 double TensorDecoder::memory_bytes() const {
   double bytes = cache_bytes();
-  for (const at::Tensor* tensor : {&cosine_, &sine_, &places_, &staged_, &inputs_, &output_, &pending_, &logits_})
+  for (const at::Tensor* tensor :
+       {&rotary_.cosine, &rotary_.sine, &places_, &staged_, &inputs_, &output_, &pending_, &logits_})
     bytes += bytes_of(*tensor);
   return bytes;
 }

@@ -8,6 +8,7 @@
 #include "models/decoder_engine.hpp"
 #include "models/decoder_weights.hpp"
 #include "models/device_graphs.hpp"
+#include "models/tensor_layers.hpp"
 #include "models/tensor_weights.hpp"
 
 namespace dynexec {
@@ -59,7 +60,7 @@ class TensorDecoder final : public DecoderEngine {
   std::int64_t capacity_;
   DeviceTimer timer_;
   at::Tensor keys_, values_;    // [layers, kv_heads, capacity, head_dim], in the layers' format
-  at::Tensor cosine_, sine_;    // [capacity, 1, head_dim], see rotated(); undefined without rotary encoding
+  RotaryTensors rotary_;        // of all positions; undefined without rotary encoding
   at::Tensor places_;           // [capacity]: 0, 1, 2, ...
   at::Tensor staged_, inputs_;  // [2, kPassRows]: token ids and positions of the rows, on the host and on the device
   at::Tensor output_;           // [kGraphRows, vocab]: logits of graphs

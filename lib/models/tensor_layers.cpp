@@ -1,5 +1,6 @@
 #include "models/tensor_layers.hpp"
 
+#include <ATen/ops/empty.h>
 #include <ATen/ops/gelu.h>
 #include <ATen/ops/layer_norm.h>
 #include <ATen/ops/linear.h>
@@ -9,7 +10,32 @@
 #include <cmath>
 #include <limits>
 
+#include "models/rope.hpp"
+
 namespace dynexec {
+namespace {
+
+// Rows of the table, each twice, the first time multiplied by `sign`.
+at::Tensor doubled(const RopeTable& table, const float* (RopeTable::*row)(std::int64_t) const, float sign,
+                   std::int64_t positions, c10::Device device) {
+  const std::int64_t half = table.half();
+  at::Tensor values = at::empty({positions, 1, 2 * half}, at::kFloat);
+  float* out = values.mutable_data_ptr<float>();
+  for (std::int64_t p = 0; p < positions; ++p) {
+    const float* from = (table.*row)(p);
+    for (std::int64_t i = 0; i < half; ++i) *out++ = sign * from[i];
+    for (std::int64_t i = 0; i < half; ++i) *out++ = from[i];
+  }
+  return values.to(device, at::kFloat);
+}
+
+}  // namespace
+
+RotaryTensors rotary_tensors(const DecoderConfig& config, std::int64_t positions, c10::Device device) {
+  const RopeTable table(config, positions);
+  return {.cosine = doubled(table, &RopeTable::cosine, 1, positions, device),
+          .sine = doubled(table, &RopeTable::sine, -1, positions, device)};
+}
 
 at::Tensor normed(const TensorNorm& norm, const at::Tensor& x, double epsilon) {
   const at::Tensor from = x.to(at::kFloat);

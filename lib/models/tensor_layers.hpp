@@ -17,8 +17,13 @@ at::Tensor product(const TensorMatrix& matrix, const at::Tensor& x);
 
 at::Tensor activated(Activation activation, const at::Tensor& x);
 
-// Rotary encoding by halves: x [rows, heads, dim] in any type -> fp32. cosine and sine [rows, 1, dim]: those of each
-// pair twice, the first half of the sines negated.
+// Cosines and sines of positions, each pair twice, the first half of the sines negated: [positions, 1, head_dim] fp32.
+struct RotaryTensors {
+  at::Tensor cosine, sine;
+};
+RotaryTensors rotary_tensors(const DecoderConfig& config, std::int64_t positions, c10::Device device);
+
+// Rotary encoding by halves: x [rows, heads, dim] in any type -> fp32. cosine and sine [rows, 1, dim] as above.
 at::Tensor rotated(const at::Tensor& x, const at::Tensor& cosine, const at::Tensor& sine);
 
 // query [rows, heads, dim] in any type; keys and values [kv_heads, positions, dim]; unseen [rows, positions]: which

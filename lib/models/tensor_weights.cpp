@@ -39,16 +39,20 @@ TensorMatrix copied(const MatrixPart& part, c10::Device device) {
   return matrix;
 }
 
+// Of the same format and inputs.
+void append(MatrixPart& part, const MatrixPart& below) {
+  part.weight.append(below.weight);
+  part.bias.insert(part.bias.end(), below.bias.begin(), below.bias.end());
+}
+
 TensorLayer copied(LayerParts&& parts, c10::Device device) {
-  if (parts.up) {
-    parts.mlp_in.weight.append(parts.up->weight);
-    parts.mlp_in.bias.insert(parts.mlp_in.bias.end(), parts.up->bias.begin(), parts.up->bias.end());
-  }
+  if (parts.up) append(parts.mlp_in, *parts.up);
+  for (std::size_t i = 1; i < parts.qkv.size(); ++i) append(parts.qkv.front(), parts.qkv[i]);
   return {.attention_norm = copied(parts.attention_norm, device),
           .mlp_norm = copied(parts.mlp_norm, device),
           .query_norm = copied(parts.query_norm, device),
           .key_norm = copied(parts.key_norm, device),
-          .qkv = copied(parts.qkv, device),
+          .qkv = copied(parts.qkv.front(), device),
           .out = copied(parts.out, device),
           .mlp_in = copied(parts.mlp_in, device),
           .mlp_out = copied(parts.mlp_out, device)};

@@ -80,13 +80,13 @@ void check_round_trips(const EncoderFolder& model, std::size_t matrices) {
     const dynexec_test::TempFolder out;
     const fs::path small = out.file("small");
     WeightFormat format = weight_format(name);
-    const QuantiseReport report = quantise_folder(from, small, {.format = format}, nullptr);
+    const QuantiseReport report = quantise_folder(from, small, {.formats = format}, nullptr);
     CHECK(report.matrices.size() == matrices);
     CHECK(report.matrices.front().error < 0);
     CHECK(report.bytes_after < 0.7 * report.bytes_before);
     check_kept(from, ModelFolder::open(small), report);
     const auto loaded = Encoder::load(small), rounded = Encoder::load(from, format);
-    CHECK(loaded->format() == format);
+    CHECK(loaded->formats() == format);
     CHECK(loaded->parameters() == rounded->parameters());
     CHECK(loaded->memory_bytes() == rounded->memory_bytes());
     const Values found = outputs(small, {}, texts);
@@ -102,7 +102,7 @@ void check_round_trips(const EncoderFolder& model, std::size_t matrices) {
       CHECK(error.kind() == ErrorKind::config);
       CHECK(error.message().find(name) != std::string::npos);
     }
-    CHECK_THROWS_AS(quantise_folder(ModelFolder::open(small), out.file("again"), {.format = format}, nullptr), Error);
+    CHECK_THROWS_AS(quantise_folder(ModelFolder::open(small), out.file("again"), {.formats = format}, nullptr), Error);
   }
 }
 
@@ -134,7 +134,7 @@ TEST_CASE("the tokenizer's files come along, other indices do not") {
     dynexec_test::write_text((path / name).string(), std::string("{\"") + name + "\": 1}");
   const dynexec_test::TempFolder out;
   const fs::path small = out.file("small");
-  quantise_folder(ModelFolder::open(path), small, {.format = weight_format("int8")}, nullptr);
+  quantise_folder(ModelFolder::open(path), small, {.formats = weight_format("int8")}, nullptr);
   for (const char* name : {"tokenizer.json", "special_tokens_map.json"})
     CHECK(dynexec_test::read_text((small / name).string()) == dynexec_test::read_text((path / name).string()));
   CHECK_FALSE(fs::exists(small / "model.safetensors.index.json"));
@@ -152,7 +152,7 @@ TEST_CASE("GPTQ changes less of what an encoder gives on its calibration texts t
     for (const char* name : {"int8", "int4-g32"}) {
       INFO(std::string(name));
       const dynexec_test::TempFolder out;
-      QuantiseOptions options{.format = weight_format(name), .method = QuantiseMethod::gptq, .texts = texts};
+      QuantiseOptions options{.formats = weight_format(name), .method = QuantiseMethod::gptq, .texts = texts};
       std::vector<std::int64_t> layers;
       const QuantiseReport report = quantise_folder(from, out.file("gptq"), options,
                                                     [&](std::int64_t done, std::int64_t) { layers.push_back(done); });
@@ -188,19 +188,19 @@ TEST_CASE("what cannot be quantised is said") {
   };
   const WeightFormat int8 = weight_format("int8");
   for (const char* name : {"fp32", "bf16", "fp16", "int8-a8"})
-    CHECK(refusal(from, {.format = weight_format(name)}).kind() == ErrorKind::config);
+    CHECK(refusal(from, {.formats = weight_format(name)}).kind() == ErrorKind::config);
 
   CHECK(longest_text(from) == 40);
   CHECK(own_texts(from, 8, 16, 1).empty());
-  const Error untold = refusal(from, {.format = int8, .method = QuantiseMethod::gptq});
+  const Error untold = refusal(from, {.formats = int8, .method = QuantiseMethod::gptq});
   CHECK(untold.kind() == ErrorKind::config);
   CHECK(untold.hint().find("--texts") != std::string::npos);
   for (const Texts& texts : {Texts{random_ids(41, 1)}, Texts{{50}}, Texts{{-1}}, Texts{{}}})
-    CHECK(refusal(from, {.format = int8, .texts = texts}).kind() == ErrorKind::data);
+    CHECK(refusal(from, {.formats = int8, .texts = texts}).kind() == ErrorKind::data);
 
   CnnFolder pictures("pictures");
   pictures.resnet();
-  const Error other = refusal(ModelFolder::open(pictures.write()), {.format = int8});
+  const Error other = refusal(ModelFolder::open(pictures.write()), {.formats = int8});
   CHECK(other.kind() == ErrorKind::model);
   CHECK(other.message().find("resnet") != std::string::npos);
   for (const char* family : {"llama", "distilbert"}) CHECK(other.hint().find(family) != std::string::npos);
@@ -217,7 +217,7 @@ TEST_CASE("quantised encoders that are broken are refused") {
   const auto refused = [&](const char* format, const char* name, const auto& change) {
     INFO(std::string(name));
     const fs::path folder = out.file(name);
-    quantise_folder(from, folder, {.format = weight_format(format)}, nullptr);
+    quantise_folder(from, folder, {.formats = weight_format(format)}, nullptr);
     change(folder);
     CHECK(dynexec_test::error_of<Error>([&] { Encoder::load(folder); }).kind() == ErrorKind::model);
   };

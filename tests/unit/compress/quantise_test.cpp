@@ -44,7 +44,7 @@ TEST_CASE("a quantised folder is the model that rounding while loading gives, bi
   for (const char* name : {"int8", "int8-g32", "int4-g32", "int4-g64", "int4-g128"}) {
     const dynexec_test::TempFolder out;
     const WeightFormat format = weight_format(name);
-    const QuantiseReport report = quantise_folder(from, out.file("small"), {.format = format}, nullptr);
+    const QuantiseReport report = quantise_folder(from, out.file("small"), {.formats = format}, nullptr);
     INFO(name);
     CHECK(report.matrices.size() == 3 * 7);
     CHECK(report.bytes_after < report.bytes_before);
@@ -59,7 +59,7 @@ TEST_CASE("a quantised folder is the model that rounding while loading gives, bi
     CHECK(logits_of(Decoder::load(small, {.layers = integer, .head = {}})) ==
           logits_of(Decoder::load(from, {.layers = integer, .head = {}})));
     CHECK_THROWS_AS(Decoder::load(small, {.layers = weight_format("bf16"), .head = {}}), Error);
-    CHECK_THROWS_AS(quantise_folder(ModelFolder::open(small), out.file("again"), {.format = format}, nullptr), Error);
+    CHECK_THROWS_AS(quantise_folder(ModelFolder::open(small), out.file("again"), {.formats = format}, nullptr), Error);
   }
 }
 
@@ -73,7 +73,7 @@ TEST_CASE("GPTQ brings the logits nearer to those of the whole model than roundi
   CHECK(texts != own_texts(from, 24, 32, 2));
   const dynexec_test::TempFolder out;
   std::vector<std::int64_t> layers;
-  QuantiseOptions options{.format = weight_format("int4-g32"), .method = QuantiseMethod::gptq, .texts = texts};
+  QuantiseOptions options{.formats = weight_format("int4-g32"), .method = QuantiseMethod::gptq, .texts = texts};
   const QuantiseReport report = quantise_folder(from, out.file("gptq"), options,
                                                 [&](std::int64_t done, std::int64_t) { layers.push_back(done); });
   CHECK(layers == std::vector<std::int64_t>{1, 2, 3});
@@ -85,7 +85,7 @@ TEST_CASE("GPTQ brings the logits nearer to those of the whole model than roundi
   }
   CHECK(error < 0.8 * nearest);
   const double found = distance(logits_of(Decoder::load(std::filesystem::path(out.file("gptq")))), wanted);
-  const double rounded = distance(logits_of(Decoder::load(from, {.layers = options.format, .head = {}})), wanted);
+  const double rounded = distance(logits_of(Decoder::load(from, {.layers = options.formats, .head = {}})), wanted);
   MESSAGE("squared distance of the logits ", found, ", rounded to the nearest ", rounded);
   CHECK(found < rounded);
 }
@@ -94,7 +94,7 @@ TEST_CASE("GPTAQ follows the whole model where the errors of earlier layers lead
   const TinyModelFolder model(kShape);
   const ModelFolder from = ModelFolder::open(model.path());
   const std::vector<float> wanted = logits_of(Decoder::load(from));
-  QuantiseOptions options{.format = weight_format("int4-g64"), .texts = own_texts(from, 64, 32, 2)};
+  QuantiseOptions options{.formats = weight_format("int4-g64"), .texts = own_texts(from, 64, 32, 2)};
   const dynexec_test::TempFolder out;
   const auto folder = [&](const char* name, QuantiseMethod method) {
     options.method = method;
@@ -125,15 +125,15 @@ TEST_CASE("what cannot be quantised is said, and broken folders are refused") {
   const auto refused = [&](const QuantiseOptions& options, const std::string& to) {
     CHECK_THROWS_AS(quantise_folder(from, to, options, nullptr), Error);
   };
-  refused({.format = weight_format("bf16")}, out.file("x"));
-  refused({.format = weight_format("int8-a8")}, out.file("x"));
-  refused({.format = weight_format("int8"), .method = QuantiseMethod::gptq}, out.file("x"));
-  refused({.format = weight_format("int8"), .method = QuantiseMethod::gptaq}, out.file("x"));
-  refused({.format = weight_format("int8")}, model.path().string());
+  refused({.formats = weight_format("bf16")}, out.file("x"));
+  refused({.formats = weight_format("int8-a8")}, out.file("x"));
+  refused({.formats = weight_format("int8"), .method = QuantiseMethod::gptq}, out.file("x"));
+  refused({.formats = weight_format("int8"), .method = QuantiseMethod::gptaq}, out.file("x"));
+  refused({.formats = weight_format("int8")}, model.path().string());
 
   const auto broken = [&](const char* name, const std::function<void(std::map<std::string, TensorView>&)>& change) {
     const std::filesystem::path folder = out.file(name);
-    quantise_folder(from, folder, {.format = weight_format("int4-g32")}, nullptr);
+    quantise_folder(from, folder, {.formats = weight_format("int4-g32")}, nullptr);
     dynexec_test::change_tensors(folder, change);
     CHECK_THROWS_AS(Decoder::load(folder), Error);
   };
@@ -150,7 +150,7 @@ TEST_CASE("what cannot be quantised is said, and broken folders are refused") {
          [&](auto& tensors) { tensors[matrix + ".scales"].bytes = std::as_bytes(std::span(infinite)); });
 
   const std::filesystem::path small = out.file("small");
-  quantise_folder(from, small, {.format = weight_format("int8")}, nullptr);
+  quantise_folder(from, small, {.formats = weight_format("int8")}, nullptr);
   dynexec_test::change_config(small, [](auto& config) { config["quantization_config"]["quant_method"] = "gptq"; });
   CHECK_THROWS_AS(Decoder::load(small), Error);
   dynexec_test::change_config(small, [](auto& config) {

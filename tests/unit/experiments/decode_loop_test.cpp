@@ -65,13 +65,15 @@ TEST_CASE("greedy speculative output equals autoregressive output for every draf
   const CostTable costs = flat_costs();
   const AcceptanceCurve curve = AcceptanceCurve::fit({{0.1, true}, {0.9, true}, {0.5, false}});
   std::vector<std::pair<std::int32_t, std::string>> cases;
-  for (const std::string& format : weight_format_names())
+  std::vector<std::string> formats = weight_format_names();
+  formats.push_back("int4-g32+v_proj=int8+down_proj=int8");
+  for (const std::string& format : formats)
     for (const std::int32_t end : {-1, 3}) cases.emplace_back(end, format);
   for (const auto& [end, format] : cases) {
     TinyModel shape{.vocab = 11, .layers = 3, .seed = 2};
     if (end >= 0) shape.end_tokens = {end};
-    const WeightFormat weights = weight_format(format);
-    const Pair pair(shape, {.vocab = 11, .layers = 1, .seed = 2}, {.layers = weights, .head = weights});
+    const auto weights = LayerFormats::parse(format);
+    const Pair pair(shape, {.vocab = 11, .layers = 1, .seed = 2}, {.layers = weights, .head = weights.base()});
     INFO("weights ", weights.name());
     for (const double penalty : {1.0, 1.3}) {
       const GenerationOptions options{.sampling = {.repetition_penalty = penalty}, .max_new_tokens = 30};

@@ -19,7 +19,7 @@ Config config_of(const std::string& model, const std::string& paths, const std::
 
 void refused(const Config& config, const std::string& where, const std::string& what) {
   try {
-    read_options(config.root());
+    require_same_weights(read_options(config.root()).paths);
     FAIL("accepted");
   } catch (const Error& error) {
     CHECK(error.where() == where);
@@ -37,6 +37,10 @@ TEST_CASE("a path's weights are its own, else the model's, else fp32") {
   CHECK(plain.paths[1].weights == weight_format("int4-g32-a8"));
   CHECK(plain.paths[1].describe() == "confidence>=0.9; weights int4-g32-a8");
   CHECK(plain.paths[0].describe() == "the whole network");
+  const Config mixed = config_of(", weights: int4-g32+value=int8", paths);
+  CHECK(read_options(mixed.root()).paths[0].weights == LayerFormats::parse("int4-g32+value=int8"));
+  CHECK(read_options(mixed.root()).paths[0].describe() == "the whole network; weights int4-g32+value=int8");
+  CHECK(read_options(mixed.root()).paths[2].weights == WeightFormat{});
   const Config config = config_of(", weights: int8", paths);
   const Options quantised = read_options(config.root());
   CHECK(quantised.paths[0].weights == weight_format("int8"));
@@ -56,9 +60,11 @@ TEST_CASE("weights that no path may have are refused at their place") {
     const std::string control = std::string("{name: c, method: ") + method + ", like: sure";
     const std::string sure = "{name: full, method: full}, {name: sure, weights: int8}, ";
     refused(config_of("", sure + control + "}"), "t.yaml:3:98", "int8");
-    CHECK_NOTHROW(read_options(config_of("", sure + control + ", weights: int8}").root()));
-    CHECK_NOTHROW(read_options(config_of(", weights: int8", sure + control + "}").root()));
+    CHECK_NOTHROW(require_same_weights(read_options(config_of("", sure + control + ", weights: int8}").root()).paths));
+    CHECK_NOTHROW(require_same_weights(read_options(config_of(", weights: int8", sure + control + "}").root()).paths));
   }
+  refused(config_of("", "{name: full, method: full, weights: int8+value}"), "t.yaml:3:45", "'value' names no format");
+  refused(config_of(", weights: int8+value=int3", "{name: full, method: full}"), "t.yaml:2:30", "'int3'");
   const std::string hardware = "hardware: {profile: p}\n";
   refused(config_of("", "{name: full, method: full}, {name: a, weights: bf16}", hardware), "t.yaml:3:56", "hardware");
   refused(config_of(", weights: int8", "{name: full, method: full}", hardware), "t.yaml:2:30", "hardware");

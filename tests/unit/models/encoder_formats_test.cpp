@@ -1,6 +1,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "../base/temp_folder.hpp"
 #include "encoder_fixture.hpp"
 #include "kernels/linear.hpp"
 #include "kernels/thread_pool.hpp"
@@ -12,10 +13,10 @@ namespace {
 using Values = std::vector<float>;
 
 // Makes the layers' matrices what the format holds of them.
-void round_layers(EncoderFolder& folder, const WeightFormat& format) {
+void round_layers(EncoderFolder& folder, const LayerFormats& formats) {
   for (auto& [name, tensor] : folder.tensors) {
     if (tensor.shape.size() != 2 || name.find("layer.") == std::string::npos) continue;
-    const StoredMatrix stored = round_to_nearest(tensor.values, tensor.shape[0], tensor.shape[1], format);
+    const StoredMatrix stored = round_to_nearest(tensor.values, tensor.shape[0], tensor.shape[1], formats.of(name));
     const auto width = static_cast<std::size_t>(stored.in);
     for (std::int64_t n = 0; n < stored.out; ++n)
       stored.row(n, std::span(tensor.values).subspan(static_cast<std::size_t>(n) * width, width));
@@ -30,6 +31,14 @@ Values outputs(EncoderSession& session, const std::vector<std::int32_t>& ids) {
   Values all(states.begin(), states.end());
   const std::span<const float> logits = session.logits();
   all.insert(all.end(), logits.begin(), logits.end());
+  return all;
+}
+
+std::vector<LayerFormats> formats_with_mixes() {
+  std::vector<LayerFormats> all;
+  for (const std::string& name : weight_format_names()) all.emplace_back(weight_format(name));
+  for (const char* mix : {"int4-g32+value=int8+output.dense=int8", "int8-a8+self.query=bf16+layer.1=int4-g32-a8"})
+    all.push_back(LayerFormats::parse(mix));
   return all;
 }
 
@@ -51,28 +60,30 @@ TEST_CASE("an encoder in another weight format computes with its rounded weights
   folder.bert();
   const std::vector<std::int32_t> ids = random_ids(23, 1);
   const auto exact = Encoder::load(folder.write());
-  CHECK(exact->format() == WeightFormat{});
+  CHECK(exact->formats() == WeightFormat{});
   EncoderSession exact_session(exact);
   const Values unrounded = outputs(exact_session, ids);
-  for (const std::string& name : weight_format_names()) {
-    CAPTURE(name);
-    const WeightFormat format = weight_format(name);
+  for (const LayerFormats& format : formats_with_mixes()) {
+    INFO(format.name());
     const auto encoder = Encoder::load(folder.write(), format);
     EncoderFolder rounded("rounded");
     rounded.bert();
     round_layers(rounded, format);
     EncoderSession session(encoder), wanted_session(Encoder::load(rounded.write()));
-    CHECK(encoder->format() == format);
+    CHECK(encoder->formats() == format);
     CHECK(encoder->parameters() == exact->parameters());
     const Values found = outputs(session, ids), wanted = outputs(wanted_session, ids);
     // Inputs are rounded, too, for integer products; tests of the kernels say how.
-    CHECK(distance(found, wanted) < (format.integer ? 0.05 : 1e-5));
+    CHECK(distance(found, wanted) < (format.integer() ? 0.05 : 1e-5));
     const double loss = distance(found, unrounded);
-    if (format.type == WeightType::fp32)
+    if (format == WeightFormat{})
       CHECK(found == unrounded);
     else
       CHECK(loss > 1e-5);
-    CHECK(loss < (format.type == WeightType::int4 ? 0.3 : 0.05));
+    const std::vector<WeightFormat> used = format.all();
+    const bool narrow =
+        std::any_of(used.begin(), used.end(), [](const WeightFormat& f) { return f.type == WeightType::int4; });
+    CHECK(loss < (narrow ? 0.3 : 0.05));
   }
 }
 
@@ -112,10 +123,9 @@ TEST_CASE("in every weight format a text's answer is bitwise the same beside oth
   const std::vector<std::span<const std::int32_t>> views(texts.begin(), texts.end());
   for (const std::string& branch : kernel_branches()) {
     select_kernel_branch(branch);
-    for (const std::string& name : weight_format_names()) {
-      CAPTURE(branch);
-      CAPTURE(name);
-      const auto encoder = Encoder::load(written, weight_format(name));
+    for (const LayerFormats& formats : formats_with_mixes()) {
+      INFO(branch, ", ", formats.name());
+      const auto encoder = Encoder::load(written, formats);
       EncoderSession one(encoder), all(encoder, texts.size());
       set_compute_threads(1);
       Values alone;
@@ -136,4 +146,17 @@ TEST_CASE("in every weight format a text's answer is bitwise the same beside oth
   }
   set_compute_threads(1);
   select_kernel_branch(kernel_branches().front());
+}
+
+TEST_CASE("formats of matrices that an encoder has not are refused") {
+  EncoderFolder folder;
+  folder.bert();
+  const auto path = folder.write();
+  const Error error =
+      dynexec_test::error_of<Error>([&] { Encoder::load(path, LayerFormats::parse("int8+v_proj=bf16+quer=bf16")); });
+  CHECK(error.kind() == ErrorKind::config);
+  CHECK(error.where() == path.string());
+  CHECK(error.message().find("'v_proj'") != std::string::npos);
+  CHECK(dynexec_test::error_of<Error>([&] { Encoder::load(path, LayerFormats::parse("int8+quer=bf16")); }).hint() ==
+        "did you mean query?");
 }

@@ -283,6 +283,11 @@ TEST_CASE("devices are known by name, and refuse what they cannot do") {
       error_of([&] { Decoder::build(small_config(), random_weights(5), {.formats = formats}); });
   CHECK(refused.find("fp32, bf16 or fp16") != std::string::npos);
   CHECK(refused.find("device: cpu") != std::string::npos);
+  formats.head = {};
+  formats.layers = LayerFormats::parse("bf16+v_proj=int8");
+  CHECK(format_problem(formats)->what.find("not int8") != std::string::npos);
+  formats.layers = LayerFormats::parse("bf16+v_proj=fp16");
+  CHECK(format_problem(formats)->what.find("in one format, not bf16+v_proj=fp16") != std::string::npos);
   if (device_problem(ComputeDevice::cuda))
     CHECK(error_of([] { decoder_on(ComputeDevice::cuda, small_config()); }).find("device cuda cannot be used") !=
           std::string::npos);
