@@ -33,9 +33,10 @@ std::vector<std::vector<std::int32_t>> calibration_texts(const CompressArgs& arg
   std::vector<std::vector<std::int32_t>> texts;
   PromptOptions options;
   options.file = args.texts;
-  options.first = args.skip;
   options.opening_words = std::numeric_limits<std::int64_t>::max();  // whole stories
+  std::int64_t skipped = 0;
   for (const PromptRecord& record : read_prompts(options)) {
+    if (skipped++ < args.skip) continue;
     if (static_cast<std::int64_t>(texts.size()) == args.samples) break;
     std::vector<std::int32_t> ids = tokenizer->encode(record.prompt, true);
     // An encoder's texts end with a token of their own, which stays the last.
