@@ -42,9 +42,12 @@ struct GenerateArgs {
 
 struct CompressArgs {
   std::string model, output;
-  std::string weights = "int8-g32", method = "nearest";
-  std::string texts;  // file of calibration texts; "": a language model writes its own, an encoder has none
-  std::int64_t samples = 64, length = 256;
+  std::string weights;  // "": int8 for vision networks, else int8-g32
+  std::string method = "nearest";
+  std::string texts;         // file of calibration texts; "": a language model writes its own, an encoder has none
+  std::string calibration;   // config whose samples calibrate a vision network
+  std::int64_t samples = 0;  // 0: 64 texts, or as the config says
+  std::int64_t length = 256;
   std::uint64_t seed = 1;
   bool quiet = false;
   std::string format = "table";

@@ -1,4 +1,4 @@
-// dynexec compress quantize: a model folder whose layers are int8 or int4.
+// dynexec compress quantize: a model folder whose layers or convolutions are int8 or int4.
 #include "compress/quantise.hpp"
 
 #include <fmt/format.h>
@@ -11,6 +11,7 @@
 #include "base/progress.hpp"
 #include "base/resource_path.hpp"
 #include "cli/commands.hpp"
+#include "cli/compress_calibrated.hpp"
 #include "data/text_prompts.hpp"
 #include "data/tokenizer.hpp"
 #include "kernels/thread_pool.hpp"
@@ -20,6 +21,8 @@
 
 namespace dynexec::cli {
 namespace {
+
+constexpr std::int64_t kTexts = 64;  // to calibrate on, unless --samples says otherwise
 
 std::vector<std::vector<std::int32_t>> calibration_texts(const CompressArgs& args, const ModelFolder& folder) {
   const auto longest = static_cast<std::size_t>(std::min(args.length, longest_text(folder)));
@@ -66,17 +69,16 @@ nlohmann::json json_of(const CompressArgs& args, const QuantiseReport& report) {
           {"matrices", std::move(matrices)}};
 }
 
-}  // namespace
-
-int compress(const CompressArgs& args) {
-  install_interrupt_handler();
-  set_compute_threads(available_cpus());
-  const ModelFolder folder = ModelFolder::open(resolve_path(args.model));
+QuantiseReport compress_layers(const CompressArgs& args, const std::filesystem::path& model) {
+  if (!args.calibration.empty())
+    throw Error(ErrorKind::usage, "a config calibrates vision networks", "--calibration",
+                "name a file of texts with --texts");
+  const ModelFolder folder = ModelFolder::open(model);
   QuantiseOptions options{.format = weight_format(args.weights),
                           .method = args.method == "gptq" ? QuantiseMethod::gptq : QuantiseMethod::nearest};
   options.texts = calibration_texts(args, folder);
   std::unique_ptr<Progress> bar;
-  const QuantiseReport report = quantise_folder(folder, args.output, options, [&](std::int64_t done, std::int64_t of) {
+  return quantise_folder(folder, args.output, options, [&](std::int64_t done, std::int64_t of) {
     if (!bar)
       bar = std::make_unique<Progress>(ProgressOptions{.label = "quantise",
                                                        .total = static_cast<std::uint64_t>(of),
@@ -86,6 +88,19 @@ int compress(const CompressArgs& args) {
     bar->advance(1);
     if (done == of) bar->finish();
   });
+}
+
+}  // namespace
+
+int compress(const CompressArgs& given) {
+  install_interrupt_handler();
+  set_compute_threads(available_cpus());
+  const std::filesystem::path model = resolve_path(given.model);
+  const bool calibrated = calibrated_by_config(model);
+  CompressArgs args = given;
+  if (args.weights.empty()) args.weights = calibrated ? "int8" : "int8-g32";
+  if (args.samples == 0 && !calibrated) args.samples = kTexts;
+  const QuantiseReport report = calibrated ? compress_calibrated(args, model) : compress_layers(args, model);
   const Format format = parse_format(args.format);
   if (format == Format::json) {
     print(json_of(args, report).dump(2) + "\n");

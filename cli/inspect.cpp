@@ -6,6 +6,7 @@
 #include "base/resource_path.hpp"
 #include "cli/commands.hpp"
 #include "data/tokenizer.hpp"
+#include "models/cnn_stored.hpp"
 #include "models/decoder.hpp"
 #include "models/encoder.hpp"
 #include "models/exit_heads.hpp"
@@ -40,6 +41,7 @@ Json describe_network(const std::filesystem::path& path, const ModelFolder& fold
   for (const ExitPoint& exit : load_exit_heads(folder, *network)) exits.push_back(exit.unit);
   return {{"model", path.string()},
           {"family", config.family == CnnFamily::resnet ? "resnet" : "vgg"},
+          {"weights", cnn_in_int8(folder) ? "int8" : "fp32"},
           {"parameters", network->parameters()},
           {"macs", network->macs()},
           {"image", {config.in_channels, config.image_size, config.image_size}},
