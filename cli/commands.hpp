@@ -42,11 +42,11 @@ struct GenerateArgs {
 
 struct CompressArgs {
   std::string model, output;
-  std::string weights;  // "": int8 for vision networks, else int8-g32
+  std::string weights;  // "": int8 for vision networks and pipelines, else int8-g32
   std::string method = "nearest";
   std::string texts;         // file of calibration texts; "": a language model writes its own, an encoder has none
-  std::string calibration;   // config whose samples calibrate a vision network
-  std::int64_t samples = 0;  // 0: 64 texts, or as the config says
+  std::string calibration;   // config whose samples calibrate a vision network or a pipeline
+  std::int64_t samples = 0;  // 0: 64 texts, of pipelines 8, or as the config says
   std::int64_t length = 256;
   std::uint64_t seed = 1;
   bool quiet = false;

@@ -71,7 +71,7 @@ nlohmann::json json_of(const CompressArgs& args, const QuantiseReport& report) {
 
 QuantiseReport compress_layers(const CompressArgs& args, const std::filesystem::path& model) {
   if (!args.calibration.empty())
-    throw Error(ErrorKind::usage, "a config calibrates vision networks", "--calibration",
+    throw Error(ErrorKind::usage, "a config calibrates vision networks and pipelines", "--calibration",
                 "name a file of texts with --texts");
   const ModelFolder folder = ModelFolder::open(model);
   QuantiseOptions options{.format = weight_format(args.weights),
@@ -96,7 +96,7 @@ int compress(const CompressArgs& given) {
   install_interrupt_handler();
   set_compute_threads(available_cpus());
   const std::filesystem::path model = resolve_path(given.model);
-  const bool calibrated = calibrated_by_config(model);
+  const bool calibrated = calibrated_by_samples(model);
   CompressArgs args = given;
   if (args.weights.empty()) args.weights = calibrated ? "int8" : "int8-g32";
   if (args.samples == 0 && !calibrated) args.samples = kTexts;

@@ -10,6 +10,7 @@
 #include "models/decoder.hpp"
 #include "models/encoder.hpp"
 #include "models/exit_heads.hpp"
+#include "pictures/picture_model.hpp"
 
 namespace dynexec::cli {
 namespace {
@@ -82,7 +83,24 @@ Json describe_encoder(const std::filesystem::path& path, const ModelFolder& fold
   return json;
 }
 
+Json describe_pipeline(const std::filesystem::path& path) {
+  const auto model = load_picture_model(path);
+  const auto stored = model->stored_weights();
+  const ImageShape latents = model->latent_shape(), picture = model->picture_shape();
+  return {{"model", path.string()},
+          {"family", "diffusers pipeline"},
+          {"weights", !stored                             ? "fp32"
+                      : *stored == QuantisedWeights::int8 ? "int8"
+                                                          : "int4"},
+          {"parameters", model->parameters()},
+          {"takes_text", model->takes_text()},
+          {"latents", {latents.channels, latents.height, latents.width}},
+          {"picture", {picture.channels, picture.height, picture.width}},
+          {"sha256", model->sha256()}};
+}
+
 Json describe_model(const std::filesystem::path& path) {
+  if (std::filesystem::exists(path / "model_index.json")) return describe_pipeline(path);
   const ModelFolder folder = ModelFolder::open(path);
   if (is_cnn_config(folder.config())) return describe_network(path, folder);
   if (is_encoder_config(folder.config())) return describe_encoder(path, folder);

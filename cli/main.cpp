@@ -98,23 +98,29 @@ void add_compress(CLI::App& app, std::function<int()>& action) {
   command->require_subcommand(1);
   CLI::App* quantize = command->add_subcommand(
       "quantize",
-      "Store the layers of a language model or a text encoder as int8 or int4, or the convolutions of "
-      "a vision network as int8");
+      "Store the layers of a language model or a text encoder as int8 or int4, the convolutions of a "
+      "vision network as int8, or the U-Net of a pipeline as int8 or int4");
   quantize->add_option("model", args.model, "Model folder in Hugging Face layout")->required();
   quantize->add_option("-o,--output", args.output, "Folder to write")->required();
   quantize
-      ->add_option("--weights", args.weights,
-                   "int8, int8-g32, int4-g32, int4-g64 or int4-g128; of vision networks int8")
+      ->add_option(
+          "--weights", args.weights,
+          "int8, int8-g32, int4-g32, int4-g64 or int4-g128; of vision networks int8, of pipelines int8 or int4")
       ->default_str("int8-g32, or int8");
   quantize->add_option("--method", args.method, "nearest, or gptq: errors are taken up by later weights")
       ->check(CLI::IsMember({"nearest", "gptq"}))
       ->capture_default_str();
   quantize->add_option(
       "--texts", args.texts,
-      "Texts to calibrate on, one a line (default: the model writes some; encoders need them for gptq)");
+      "Texts to calibrate on, one a line (default: the model writes some; encoders need them for gptq); "
+      "captions of a pipeline's pictures");
   quantize->add_option("--calibration", args.calibration,
-                       "Config of an early_exit experiment, whose calibration images tell a vision network's ranges");
-  quantize->add_option("--samples", args.samples, "Calibration texts (default: 64) or images (default: as the config)")
+                       "early_exit or diffusion config, whose calibration samples tell the input ranges of a vision "
+                       "network or a pipeline");
+  quantize
+      ->add_option("--samples", args.samples,
+                   "Calibration texts (default: 64, of pipelines 8), or images or pictures of a sampler (default: as "
+                   "the config)")
       ->check(CLI::Range(std::int64_t{1}, std::int64_t{1} << 20));
   quantize->add_option("--length", args.length, "Tokens of a calibration text at most")
       ->check(CLI::Range(std::int64_t{2}, std::int64_t{1} << 20))

@@ -21,9 +21,10 @@ void copy_files(const fs::path& from, const fs::path& to, const std::function<bo
   std::error_code failed;
   for (const auto& entry : fs::directory_iterator(from, failed)) {
     const std::string name = entry.path().filename().string();
-    std::error_code gone;
-    if (entry.is_regular_file(gone) && wanted(name))
-      write_file_atomically((to / name).string(), read_file(entry.path().string()));
+    std::error_code error;
+    if (!entry.is_regular_file(error) || !wanted(name)) continue;
+    fs::copy_file(entry.path(), to / name, fs::copy_options::overwrite_existing, error);
+    if (error) throw Error(ErrorKind::io, error.message(), (to / name).string(), "check the disk and its permissions");
   }
   if (failed) throw Error(ErrorKind::io, failed.message(), from.string(), "check the path and its permissions");
 }

@@ -16,9 +16,9 @@ QuantiseReport quantise_cnn(const ModelFolder& from, const std::filesystem::path
   begin_folder(from.path(), to);
   QuantiseReport report{.bytes_before = tensor_bytes(from)};
   std::map<std::string, TensorView> added;
-  for (const NamedKernel& kernel : kernels) {
+  for (const CnnKernel& kernel : kernels) {
     report.matrices.push_back({.name = kernel.name});
-    for (const TensorView& view : kernel_views(kernel)) added[view.name] = view;
+    for (const TensorView& view : kernel_views(kernel.name, kernel.shape, kernel.kernel)) added[view.name] = view;
   }
   added[kCnnRanges] = {.name = kCnnRanges,
                        .dtype = DType::f32,

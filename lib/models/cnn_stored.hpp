@@ -13,7 +13,13 @@
 namespace dynexec {
 
 inline constexpr const char* kCnnRanges = "activation_ranges";
-using CnnKernels = std::vector<NamedKernel>;
+
+struct CnnKernel {
+  std::string name;                 // of its tensor
+  std::vector<std::int64_t> shape;  // [out, in, side, side]
+  ByteKernel kernel;
+};
+using CnnKernels = std::vector<CnnKernel>;
 
 // Error(model) for a quantisation that is not known.
 bool cnn_in_int8(const ModelFolder& folder);

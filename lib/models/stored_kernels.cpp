@@ -62,14 +62,13 @@ ByteKernel read_kernel(const ModelFolder& folder, const std::string& name, const
   return kernel;
 }
 
-std::vector<TensorView> kernel_views(const NamedKernel& named) {
-  const ByteKernel& kernel = named.kernel;
-  return {
-      {.name = named.name, .dtype = DType::i8, .shape = named.shape, .bytes = std::as_bytes(std::span(kernel.codes))},
-      {.name = named.name + kScales,
-       .dtype = DType::f32,
-       .shape = {named.shape.front()},
-       .bytes = std::as_bytes(std::span(kernel.scales))}};
+std::vector<TensorView> kernel_views(const std::string& name, const std::vector<std::int64_t>& shape,
+                                     const ByteKernel& kernel) {
+  return {{.name = name, .dtype = DType::i8, .shape = shape, .bytes = std::as_bytes(std::span(kernel.codes))},
+          {.name = name + kScales,
+           .dtype = DType::f32,
+           .shape = {shape.front()},
+           .bytes = std::as_bytes(std::span(kernel.scales))}};
 }
 
 std::string stored_format(const ModelFolder& folder, const std::vector<std::string>& formats) {

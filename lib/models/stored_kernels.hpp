@@ -11,13 +11,6 @@
 
 namespace dynexec {
 
-// A kernel with the name of its tensor and its lengths.
-struct NamedKernel {
-  std::string name;
-  std::vector<std::int64_t> shape;
-  ByteKernel kernel;
-};
-
 // Error(model) naming the tensor that is missing, of another type or shape, or holds a code of -128 or a scale that is
 // not finite and above 0.
 ByteKernel read_kernel(const ModelFolder& folder, const std::string& name, const std::vector<std::int64_t>& shape);
@@ -25,7 +18,8 @@ ByteKernel read_kernel(const ModelFolder& folder, const std::string& name, const
 std::vector<float> read_stored_floats(const ModelFolder& folder, const std::string& name,
                                       const std::vector<std::int64_t>& shape);
 // The two tensors of a kernel; they show what `kernel` holds.
-std::vector<TensorView> kernel_views(const NamedKernel& kernel);
+std::vector<TensorView> kernel_views(const std::string& name, const std::vector<std::int64_t>& shape,
+                                     const ByteKernel& kernel);
 
 // What config.json says of dynexec's own quantisation, one of `formats`; "": nothing, the weights are plain numbers.
 // Error(model) for another method or format.
