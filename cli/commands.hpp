@@ -42,9 +42,12 @@ struct GenerateArgs {
 
 struct CompressArgs {
   std::string model, output;
-  std::string weights = "int8-g32", method = "nearest";
-  std::string texts;  // file of calibration texts; "": a language model writes its own, an encoder has none
-  std::int64_t samples = 64, skip = 0, length = 256;
+  std::string weights;  // "": int8 for vision networks and pipelines, else int8-g32
+  std::string method = "nearest";
+  std::string texts;         // file of calibration texts; "": a language model writes its own, an encoder has none
+  std::string calibration;   // config whose samples calibrate a vision network or a pipeline
+  std::int64_t samples = 0;  // 0: 64 texts, of pipelines 8, or as the config says
+  std::int64_t skip = 0, length = 256;
   std::int64_t distil_steps = 0, distil_batch = 8;
   double distil_rate = 0.002;
   std::uint64_t seed = 1;

@@ -1,4 +1,4 @@
-// dynexec compress quantize: a model folder whose layers are int8 or int4.
+// dynexec compress quantize: a model folder whose layers or convolutions are int8 or int4.
 #include "compress/quantise.hpp"
 
 #include <fmt/format.h>
@@ -15,6 +15,7 @@
 #include "base/progress.hpp"
 #include "base/resource_path.hpp"
 #include "cli/commands.hpp"
+#include "cli/compress_calibrated.hpp"
 #include "data/text_prompts.hpp"
 #include "data/tokenizer.hpp"
 #include "kernels/thread_pool.hpp"
@@ -24,6 +25,8 @@
 
 namespace dynexec::cli {
 namespace {
+
+constexpr std::int64_t kTexts = 64;  // to calibrate on, unless --samples says otherwise
 
 std::vector<std::vector<std::int32_t>> calibration_texts(const CompressArgs& args, const ModelFolder& folder) {
   const auto longest = static_cast<std::size_t>(std::min(args.length, longest_text(folder)));
@@ -92,20 +95,32 @@ nlohmann::json json_of(const CompressArgs& args, const QuantiseReport& report) {
           {"matrices", std::move(matrices)}};
 }
 
-}  // namespace
-
-int compress(const CompressArgs& args) {
-  install_interrupt_handler();
-  set_compute_threads(available_cpus());
-  const ModelFolder folder = ModelFolder::open(resolve_path(args.model));
+QuantiseReport compress_layers(const CompressArgs& args, const std::filesystem::path& model) {
+  if (!args.calibration.empty())
+    throw Error(ErrorKind::usage, "a config calibrates vision networks and pipelines", "--calibration",
+                "name a file of texts with --texts");
+  const ModelFolder folder = ModelFolder::open(model);
   const std::map<std::string, QuantiseMethod> methods{
       {"nearest", QuantiseMethod::nearest}, {"gptq", QuantiseMethod::gptq}, {"gptaq", QuantiseMethod::gptaq}};
   QuantiseOptions options{.formats = LayerFormats::parse(args.weights), .method = methods.at(args.method)};
   options.texts = calibration_texts(args, folder);
   options.distil = {
       .steps = args.distil_steps, .batch = args.distil_batch, .rate = args.distil_rate, .seed = args.seed};
-  const QuantiseReport report = quantise_folder(folder, args.output, options, bar("quantise", "layers", args.quiet),
-                                                bar("distil", "steps", args.quiet));
+  return quantise_folder(folder, args.output, options, bar("quantise", "layers", args.quiet),
+                         bar("distil", "steps", args.quiet));
+}
+
+}  // namespace
+
+int compress(const CompressArgs& given) {
+  install_interrupt_handler();
+  set_compute_threads(available_cpus());
+  const std::filesystem::path model = resolve_path(given.model);
+  const bool calibrated = calibrated_by_samples(model);
+  CompressArgs args = given;
+  if (args.weights.empty()) args.weights = calibrated ? "int8" : "int8-g32";
+  if (args.samples == 0 && !calibrated) args.samples = kTexts;
+  const QuantiseReport report = calibrated ? compress_calibrated(args, model) : compress_layers(args, model);
   const Format format = parse_format(args.format);
   if (format == Format::json) {
     print(json_of(args, report).dump(2) + "\n");

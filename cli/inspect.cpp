@@ -10,10 +10,12 @@
 #include "base/resource_path.hpp"
 #include "cli/commands.hpp"
 #include "data/tokenizer.hpp"
+#include "models/cnn_stored.hpp"
 #include "models/decoder.hpp"
 #include "models/encoder.hpp"
 #include "models/exit_heads.hpp"
 #include "models/stored_weights.hpp"
+#include "pictures/picture_model.hpp"
 
 namespace dynexec::cli {
 namespace {
@@ -45,6 +47,7 @@ Json describe_network(const std::filesystem::path& path, const ModelFolder& fold
   for (const ExitPoint& exit : load_exit_heads(folder, *network)) exits.push_back(exit.unit);
   return {{"model", path.string()},
           {"family", config.family == CnnFamily::resnet ? "resnet" : "vgg"},
+          {"weights", cnn_in_int8(folder) ? "int8" : "fp32"},
           {"parameters", network->parameters()},
           {"macs", network->macs()},
           {"image", {config.in_channels, config.image_size, config.image_size}},
@@ -104,7 +107,24 @@ Json describe_encoder(const std::filesystem::path& path, const ModelFolder& fold
   return json;
 }
 
+Json describe_pipeline(const std::filesystem::path& path) {
+  const auto model = load_picture_model(path);
+  const auto stored = model->stored_weights();
+  const ImageShape latents = model->latent_shape(), picture = model->picture_shape();
+  return {{"model", path.string()},
+          {"family", "diffusers pipeline"},
+          {"weights", !stored                             ? "fp32"
+                      : *stored == QuantisedWeights::int8 ? "int8"
+                                                          : "int4"},
+          {"parameters", model->parameters()},
+          {"takes_text", model->takes_text()},
+          {"latents", {latents.channels, latents.height, latents.width}},
+          {"picture", {picture.channels, picture.height, picture.width}},
+          {"sha256", model->sha256()}};
+}
+
 Json describe_model(const std::filesystem::path& path) {
+  if (std::filesystem::exists(path / "model_index.json")) return describe_pipeline(path);
   const ModelFolder folder = ModelFolder::open(path);
   if (is_cnn_config(folder.config())) return describe_network(path, folder);
   if (is_encoder_config(folder.config())) return describe_encoder(path, folder);

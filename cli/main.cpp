@@ -97,15 +97,17 @@ void add_compress(CLI::App& app, std::function<int()>& action) {
   static CompressArgs args;
   CLI::App* command = app.add_subcommand("compress", "Write a smaller model folder");
   command->require_subcommand(1);
-  CLI::App* quantize =
-      command->add_subcommand("quantize", "Store the layers of a language model or a text encoder as int8 or int4");
+  CLI::App* quantize = command->add_subcommand(
+      "quantize",
+      "Store the layers of a language model or a text encoder as int8 or int4, the convolutions of a "
+      "vision network as int8, or the U-Net of a pipeline as int8 or int4");
   quantize->add_option("model", args.model, "Model folder in Hugging Face layout")->required();
   quantize->add_option("-o,--output", args.output, "Folder to write")->required();
   quantize
       ->add_option("--weights", args.weights,
                    "int8, int8-g32, int4-g32, int4-g64 or int4-g128, with exceptions in any format as in "
-                   "int4-g32+v_proj=int8+down_proj=int8")
-      ->capture_default_str();
+                   "int4-g32+v_proj=int8+down_proj=int8; of vision networks int8, of pipelines int8 or int4")
+      ->default_str("int8-g32, or int8");
   quantize
       ->add_option("--method", args.method,
                    "nearest; gptq: errors are taken up by later weights; gptaq: by later layers too")
@@ -113,10 +115,16 @@ void add_compress(CLI::App& app, std::function<int()>& action) {
       ->capture_default_str();
   quantize->add_option(
       "--texts", args.texts,
-      "Texts to calibrate on, one a line (default: the model writes some; encoders need them for gptq and gptaq)");
-  quantize->add_option("--samples", args.samples, "Calibration texts")
-      ->check(CLI::Range(std::int64_t{1}, std::int64_t{1} << 20))
-      ->capture_default_str();
+      "Texts to calibrate on, one a line (default: the model writes some; encoders need them for gptq and gptaq); "
+      "captions of a pipeline's pictures");
+  quantize->add_option("--calibration", args.calibration,
+                       "early_exit or diffusion config, whose calibration samples tell the input ranges of a vision "
+                       "network or a pipeline");
+  quantize
+      ->add_option("--samples", args.samples,
+                   "Calibration texts (default: 64, of pipelines 8), or images or pictures of a sampler (default: as "
+                   "the config)")
+      ->check(CLI::Range(std::int64_t{1}, std::int64_t{1} << 20));
   quantize->add_option("--skip", args.skip, "Texts of the file to pass over: those that quality is measured on")
       ->check(CLI::Range(std::int64_t{0}, std::int64_t{1} << 40))
       ->capture_default_str();

@@ -16,18 +16,18 @@ namespace dynexec::diffusion {
 namespace {
 
 // What does not fit the noise schedule or the network is said at its place, before anything runs.
-void check_paths(const Options& options, const PictureModel& model) {
+void check_paths(const Options& options, const Quantisation& quantisation, const PictureModel& model) {
   for (const PathOptions& path : options.paths) try {
       if (path.draw.cache_interval > 1) {
         const std::vector<std::string> texts(model.takes_text() ? 1 : 0);
         (void)model.begin({.texts = texts, .timesteps = {0}, .cache_branch = path.draw.cache_branch});
       }
 
-      if (path.weights) {
+      if (path.weights && path.weights != model.stored_weights()) {
         if (!model.can_be_quantised())
           throw Error(ErrorKind::config, "draws with weights in int8 or int4, which are for diffusers pipelines", "",
                       "leave weights out, or use the folder of a pipeline");
-        (void)make_sampler(path.sampler_of(options.quantisation.steps));
+        (void)make_sampler(path.sampler_of(quantisation.steps));
       }
 
       const bool own = path.method == Method::fixed || path.method == Method::converged;
@@ -109,6 +109,23 @@ void load_forecasters(Shared& shared, const std::string& model_sha256, std::vect
   }
 }
 
+// A folder that is quantised has the only format there is. Else each format is loaded when a path needs it.
+void share_quantised(Shared& shared, const std::filesystem::path& folder, std::shared_ptr<const Task> calibration,
+                     const Quantisation& quantisation) {
+  const auto ranges = std::make_shared<LearntRanges>(
+      [folder, draw = calibration_drawing(std::move(calibration), shared.paths, quantisation)] {
+        return learn_picture_ranges(folder, draw);
+      });
+  for (const PathOptions& path : shared.paths) {
+    if (!path.weights || shared.quantised.contains(*path.weights)) continue;
+    const bool stored = path.weights == shared.model->stored_weights();
+    shared.quantised[*path.weights] = std::make_shared<QuantisedModel>(
+        [folder, weights = *path.weights, ranges, model = stored ? shared.model : nullptr] {
+          return model ? model : load_quantised_picture_model(folder, weights, ranges->get());
+        });
+  }
+}
+
 }  // namespace
 
 Experiment build(const Node& root) {
@@ -116,8 +133,11 @@ Experiment build(const Node& root) {
   auto shared = std::make_shared<Shared>();
   shared->model = load_picture_model(resolve_path(network));
   const bool takes_text = shared->model->takes_text();
-  const Options options = read_options(root, shared->model->sampling(), takes_text);
-  check_paths(options, *shared->model);
+  Options options = read_options(root, shared->model->sampling(), takes_text);
+  const std::optional<QuantisedWeights> stored = shared->model->stored_weights();
+  if (stored) take_stored_weights(root, *stored, options);
+  const Quantisation quantisation = options.any_quantised() && !stored ? read_quantisation(root) : Quantisation();
+  check_paths(options, quantisation, *shared->model);
   shared->paths = options.paths;
 
   Experiment experiment;
@@ -129,8 +149,8 @@ Experiment build(const Node& root) {
   experiment.provenance.insert(experiment.provenance.end(), prompts.provenance.begin(), prompts.provenance.end());
   PictureTaskOptions task{.seed = options.seed, .reference = make_sampler(options.reference), .draw = options.draw};
   task.judge = read_judge(root, shared->model->picture_shape(), experiment.provenance);
-  const std::string model_sha256 = experiment.provenance.front().sha256;
-  load_forecasters(*shared, model_sha256, experiment.provenance);
+  const std::string origin = stored ? shared->model->origin_sha256() : experiment.provenance.front().sha256;
+  load_forecasters(*shared, origin, experiment.provenance);
 
   // Calibration noises lie behind the measured ones.
   PictureTaskOptions behind = task;
@@ -140,13 +160,7 @@ Experiment build(const Node& root) {
   const auto calibration =
       std::make_shared<PictureTask>(shared->model, std::move(prompts.calibration), std::move(behind));
   const Splits splits = read_splits(root, test, calibration);
-  for (const PathOptions& path : options.paths)
-    if (path.weights && !shared->quantised.contains(*path.weights))
-      shared->quantised[*path.weights] = std::make_shared<QuantisedModel>(
-          [folder = resolve_path(network), weights = *path.weights,
-           draw = calibration_drawing(splits.calibration, options.paths, options.quantisation)] {
-            return load_quantised_picture_model(folder, weights, draw);
-          });
+  share_quantised(*shared, resolve_path(network), splits.calibration, quantisation);
   shared->pictures = test;
   shared->measured = splits.measured;
   shared->calibration = splits.calibration;

@@ -216,12 +216,31 @@ Options read_options(const Node& root, const SamplerOptions& own, bool takes_tex
                       .judged = root.has("judge") && task.get_string("kind", takes_text ? "scenes" : "") == "scenes"};
   for (const Node& node : paths.items()) options.paths.push_back(read_path(node, common));
   check_paths(paths, options.paths);
-  if (options.any_quantised()) {
-    const Node quantisation = root.section("quantisation");
-    options.quantisation.samples = quantisation.get_int("samples", options.quantisation.samples, 1, 1'000'000);
-    options.quantisation.steps = quantisation.get_int("steps", options.quantisation.steps, 1, kMostSteps);
-  }
   return options;
+}
+
+Quantisation read_quantisation(const Node& root) {
+  const Node section = root.section("quantisation");
+  Quantisation quantisation;
+  quantisation.samples = section.get_int("samples", quantisation.samples, 1, 1'000'000);
+  quantisation.steps = section.get_int("steps", quantisation.steps, 1, kMostSteps);
+  return quantisation;
+}
+
+void take_stored_weights(const Node& root, QuantisedWeights stored, Options& options) {
+  const std::string name = name_of(stored);
+  for (PathOptions& path : options.paths) {
+    if (path.weights && path.weights != stored)
+      (path.node.has("weights") ? path.node : root.at("model"))
+          .at("weights")
+          .fail(std::string("is ") + name_of(path.weights) + ", and the weights of model.network are " + name,
+                "leave weights out, or name the folder that it was made from");
+    path.weights = stored;
+  }
+  if (root.has("quantisation"))
+    root.at("quantisation")
+        .fail("says what ranges are learnt from, and the folder of model.network is in " + name + " and has its ranges",
+              "leave quantisation out (--set 'quantisation=~'), or name the folder that it was made from");
 }
 
 }  // namespace dynexec::diffusion

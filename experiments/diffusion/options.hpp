@@ -48,7 +48,6 @@ struct Options {
   SamplerOptions reference;        // makes the pictures that others are compared with
   DrawOptions draw;                // of the model: guidance
   std::vector<PathOptions> paths;  // [0] is the fixed baseline
-  Quantisation quantisation;
 
   bool any_quantised() const;
 };
@@ -56,5 +55,9 @@ struct Options {
 // `own`: what the model says of its noise and predictions, which the config may set otherwise; `takes_text` decides the
 // guidance by default. Error(config) with place and remedy.
 Options read_options(const Node& root, const SamplerOptions& own, bool takes_text);
+Quantisation read_quantisation(const Node& root);
+// For a folder that is quantised: its paths draw with the weights that it has. Error(config) where the config wants
+// others, or says what ranges are learnt from.
+void take_stored_weights(const Node& root, QuantisedWeights stored, Options& options);
 
 }  // namespace dynexec::diffusion

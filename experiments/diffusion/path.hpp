@@ -13,7 +13,7 @@
 namespace dynexec::diffusion {
 
 struct Shared {
-  std::shared_ptr<const PictureModel> model;                              // fp32
+  std::shared_ptr<const PictureModel> model;                              // as the folder holds it
   std::map<QuantisedWeights, std::shared_ptr<QuantisedModel>> quantised;  // in the formats that paths have
   std::shared_ptr<const PictureTask> pictures;  // compares; its samples need not be the measured ones
   std::shared_ptr<const Task> measured, calibration;

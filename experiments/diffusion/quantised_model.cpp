@@ -5,13 +5,15 @@
 #include <string>
 #include <tuple>
 
+#include "base/interrupt.hpp"
 #include "experiments/diffusion/picture_task.hpp"
 
 namespace dynexec::diffusion {
 
 CalibrationDrawing calibration_drawing(std::shared_ptr<const Task> calibration, std::vector<PathOptions> paths,
-                                       const Quantisation& quantisation) {
-  return [calibration = std::move(calibration), paths = std::move(paths), quantisation](const PictureModel& model) {
+                                       const Quantisation& quantisation, std::function<void()> drawn) {
+  return [calibration = std::move(calibration), paths = std::move(paths), quantisation,
+          drawn = std::move(drawn)](const PictureModel& model) {
     const std::size_t count = std::min(calibration->size(), static_cast<std::size_t>(quantisation.samples));
     std::set<std::tuple<SamplerKind, std::vector<double>, double, std::string>> done;
     for (const PathOptions& path : paths) {
@@ -21,7 +23,9 @@ CalibrationDrawing calibration_drawing(std::shared_ptr<const Task> calibration, 
       if (!done.emplace(path.sampler.kind, sampler->timesteps(), options.guidance, options.negative).second) continue;
       for (std::size_t i = 0; i < count; ++i) {
         const DrawInput input = draw_input(calibration->sample(i), {0, i, 0});
+        throw_if_interrupted();
         (void)draw(model, *sampler, {&input, 1}, options);
+        if (drawn) drawn();
       }
     }
   };

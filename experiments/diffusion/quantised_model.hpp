@@ -11,11 +11,29 @@
 
 namespace dynexec::diffusion {
 
-// Pictures of the first calibration samples, for every sampler and guidance of the quantised paths.
+// Pictures of the first calibration samples, for every sampler and guidance of the quantised paths. `drawn`, which may
+// be empty, is called for each picture.
 CalibrationDrawing calibration_drawing(std::shared_ptr<const Task> calibration, std::vector<PathOptions> paths,
-                                       const Quantisation& quantisation);
+                                       const Quantisation& quantisation, std::function<void()> drawn = nullptr);
 
-// Loaded and calibrated when it is first asked for, once for all paths in a format.
+// Learnt when they are first asked for, once for all formats.
+class LearntRanges {
+ public:
+  using Learn = std::function<PictureRanges()>;
+  explicit LearntRanges(Learn learn) : learn_(std::move(learn)) {}
+
+  // For one thread at a time.
+  const PictureRanges& get() {
+    if (!ranges_) ranges_ = learn_();
+    return ranges_;
+  }
+
+ private:
+  Learn learn_;
+  PictureRanges ranges_;
+};
+
+// Loaded when it is first asked for, once for all paths in a format.
 class QuantisedModel {
  public:
   using Load = std::function<std::shared_ptr<const PictureModel>()>;

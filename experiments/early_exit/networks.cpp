@@ -7,9 +7,10 @@
 #include "base/error.hpp"
 #include "base/resource_path.hpp"
 #include "data/shapes/field.hpp"
+#include "experiments/early_exit/input_ranges.hpp"
 #include "experiments/early_exit/multi_exit_encoder.hpp"
-#include "experiments/image_task.hpp"
 #include "experiments/text_class_task.hpp"
+#include "models/cnn_stored.hpp"
 #include "models/stored_weights.hpp"
 #include "weights/model_folder.hpp"
 
@@ -42,52 +43,10 @@ void check_labels(const Node& root, const ImageTasks& tasks, std::int64_t classe
   check_labels(calibration.has("files") ? calibration : task, *tasks.calibration, classes);
 }
 
-constexpr std::int64_t kQuantisationSamples = 256, kMostQuantisationSamples = 1 << 20;
-
 void check_format(const Node& root, const PathOptions& path) {
   if (path.weights != WeightFormat{} && path.weights.name() != "int8")
     path.weights_key(root).fail("is " + path.weights.name() + ", and weights of vision networks are fp32 or int8",
                                 "use one of them, or a text encoder");
-}
-
-// In int8 with the ranges of the first calibration images.
-std::shared_ptr<const Cnn> load_int8(const Node& root, const ModelFolder& folder,
-                                     const std::shared_ptr<const Cnn>& fp32, const Task& calibration) {
-  const auto samples = static_cast<std::size_t>(
-      root.section("quantisation").get_int("samples", kQuantisationSamples, 1, kMostQuantisationSamples));
-  CnnSession session(fp32);
-  CnnRanges ranges;
-  for (std::size_t i = 0; i < std::min(samples, calibration.size()); ++i) {
-    session.start(std::any_cast<const ImageInput&>(calibration.sample(i).input).pixels);
-    session.observe(ranges);
-  }
-  return Cnn::load(folder, ranges);
-}
-
-LoadedNetwork load_cnn(const Node& root, const ModelFolder& folder, Options& options) {
-  for (const PathOptions& path : options.paths) check_format(root, path);
-  require_same_weights(options.paths);
-  const std::shared_ptr<const Cnn> network = Cnn::load(folder);
-  const ImageTasks tasks = read_image_tasks(root);
-  const CnnConfig& config = network->config();
-  if (config.in_channels != tasks.channels || config.image_size != tasks.size)
-    root.at("task").fail(
-        "has images of another size than the network takes",
-        "use images of " + std::to_string(config.image_size) + " x " + std::to_string(config.image_size));
-  check_labels(root, tasks, config.classes);
-  const auto exits = std::make_shared<const std::vector<ExitPoint>>(load_exit_heads(folder, *network));
-  if (exits->empty()) fail_without_exits(folder, "exits");
-  LoadedNetwork loaded{
-      .networks = {}, .test = tasks.test, .calibration = tasks.calibration, .provenance = tasks.provenance};
-  for (const PathOptions& path : options.paths) {
-    std::unique_ptr<MultiExit>& found = loaded.networks[path.weights.name()];
-    if (found) continue;
-    const bool int8 = path.weights != WeightFormat{};
-    found =
-        std::make_unique<MultiExitCnn>(int8 ? load_int8(root, folder, network, *tasks.calibration) : network, exits);
-  }
-  loaded.provenance.insert(loaded.provenance.begin(), {.role = "network", .parameters = network->parameters()});
-  return loaded;
 }
 
 // Profiles take the counted bytes of weights for those of fp32.
@@ -96,6 +55,39 @@ void check_hardware(const Node& root, const LayerFormats& weights) {
     root.at("model").at("network").fail(
         "names a folder of " + weights.name() + " weights, and hardware profiles model fp32 weights",
         "leave hardware out, or name the folder that it was made from");
+}
+
+// A folder in int8 has learnt its ranges.
+void take_stored_int8(const Node& root, Options& options) {
+  if (root.has("quantisation"))
+    root.at("quantisation")
+        .fail("says what ranges are learnt from, and the folder of model.network is in int8 and has its ranges",
+              "leave quantisation out (--set 'quantisation=~'), or name the folder that it was made from");
+  for (PathOptions& path : options.paths) path.weights = weight_format("int8");
+  check_hardware(root, options.paths.front().weights);
+}
+
+LoadedNetwork load_cnn(const Node& root, const ModelFolder& folder, Options& options) {
+  for (const PathOptions& path : options.paths) check_format(root, path);
+  const bool stored = cnn_in_int8(folder);
+  if (stored) take_stored_int8(root, options);
+  require_same_weights(options.paths);
+  const std::shared_ptr<const Cnn> network = Cnn::load(folder);
+  const ImageTasks tasks = read_images_of(root, network->config());
+  check_labels(root, tasks, network->config().classes);
+  const auto exits = std::make_shared<const std::vector<ExitPoint>>(load_exit_heads(folder, *network));
+  if (exits->empty()) fail_without_exits(folder, "exits");
+  LoadedNetwork loaded{
+      .networks = {}, .test = tasks.test, .calibration = tasks.calibration, .provenance = tasks.provenance};
+  for (const PathOptions& path : options.paths) {
+    std::unique_ptr<MultiExit>& found = loaded.networks[path.weights.name()];
+    if (found) continue;
+    const bool learnt = !stored && path.weights != WeightFormat{};
+    const CnnRanges ranges = learnt ? learn_ranges(root, network, *tasks.calibration, nullptr) : CnnRanges();
+    found = std::make_unique<MultiExitCnn>(learnt ? Cnn::load(folder, ranges) : network, exits);
+  }
+  loaded.provenance.insert(loaded.provenance.begin(), {.role = "network", .parameters = network->parameters()});
+  return loaded;
 }
 
 LoadedNetwork load_encoder(const Node& root, const ModelFolder& folder, Options& options) {

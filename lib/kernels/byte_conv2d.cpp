@@ -19,31 +19,42 @@ bool ByteConv2d::fits(const ConvShape& shape) {
   return shape.in_channels % kStep == 0 && shape.in_channels * shape.kernel * shape.kernel <= kMostInputs;
 }
 
-ByteConv2d::ByteConv2d(const ConvShape& shape, const std::vector<float>& weight, const std::vector<float>& bias,
-                       float in_scale)
-    : Convolution(shape, weight.size(), bias) {
-  if (!fits(shape)) throw Error(ErrorKind::internal, "a convolution of these channels has no bytes", "", "");
-  const std::int64_t in = shape.in_channels, each = in * taps();
-  codes_ = AlignedBytes::clustered(padded_out() * each);
-  scales_ = AlignedFloats::clustered(padded_out());
-  for (std::int64_t o = 0; o < shape.out_channels; ++o) {
-    const float* own = weight.data() + o * each;
+ByteKernel round_kernel(const std::vector<float>& weight, std::int64_t out) {
+  const std::size_t each = weight.size() / static_cast<std::size_t>(out);
+  ByteKernel kernel;
+  kernel.codes.reserve(weight.size());
+  for (std::size_t o = 0; o < static_cast<std::size_t>(out); ++o) {
+    const std::span<const float> own = std::span(weight).subspan(o * each, each);
     float largest = 0, nothing = 0;  // nothing: 0, or NaN where a weight is not finite
-    for (std::int64_t i = 0; i < each; ++i) {
-      largest = std::max(largest, std::abs(own[i]));
-      nothing += own[i] * 0;
+    for (const float value : own) {
+      largest = std::max(largest, std::abs(value));
+      nothing += value * 0;
     }
     if (nothing != 0) throw Error(ErrorKind::model, "the weights are not finite", "", "the checkpoint is damaged");
     // A channel without weights has any scale.
     const float scale = std::isnormal(largest / kLargestCode) ? largest / kLargestCode : 1;
-    scales_[o] = scale * in_scale;
+    kernel.scales.push_back(scale);
+    for (const float value : own) kernel.codes.push_back(static_cast<std::int8_t>(std::lround(value / scale)));
+  }
+  return kernel;
+}
+
+ByteConv2d::ByteConv2d(const ConvShape& shape, const ByteKernel& kernel, const std::vector<float>& bias, float in_scale)
+    : Convolution(shape, kernel.codes.size(), bias) {
+  if (!fits(shape) || static_cast<std::int64_t>(kernel.scales.size()) != shape.out_channels)
+    throw Error(ErrorKind::internal, "a convolution of these channels has no bytes", "", "");
+  const std::int64_t in = shape.in_channels, each = in * taps();
+  codes_ = AlignedBytes::clustered(padded_out() * each);
+  scales_ = AlignedFloats::clustered(padded_out());
+  for (std::int64_t o = 0; o < shape.out_channels; ++o) {
+    const std::int8_t* own = kernel.codes.data() + o * each;
+    scales_[o] = kernel.scales[static_cast<std::size_t>(o)] * in_scale;
     const std::int64_t first = o / kPanelWidth * kPanelWidth, width = width_of(o / kPanelWidth);
     auto* panel = codes_.as<std::int8_t>() + first * each;
     for (std::int64_t i = 0; i < in; ++i)
       for (std::int64_t t = 0; t < taps(); ++t) {
         const std::int64_t k = t * in + i;
-        panel[(k / kStep * width + o - first) * kStep + k % kStep] =
-            static_cast<std::int8_t>(std::lround(own[i * taps() + t] / scale));
+        panel[(k / kStep * width + o - first) * kStep + k % kStep] = own[i * taps() + t];
       }
   }
 }

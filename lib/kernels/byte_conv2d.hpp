@@ -6,14 +6,22 @@
 
 namespace dynexec {
 
+// Weights [out, in, kernel, kernel], row-major: about code * scale of the output channel.
+struct ByteKernel {
+  std::vector<std::int8_t> codes;  // -127 to 127
+  std::vector<float> scales;       // [out], above 0
+};
+// The nearest codes to the weights of `out` channels, of which the largest has the code 127. Error(model) for weights
+// that are not finite.
+ByteKernel round_kernel(const std::vector<float>& weight, std::int64_t out);
+
 class ByteConv2d final : public Convolution {
  public:
   // Whether products in whole numbers fit: whole steps of 4 input channels, sums below 2^31.
   static bool fits(const ConvShape& shape);
 
-  // As Conv2d, rounded to the nearest. An input is about byte * in_scale. Error(model) for weights that are not finite,
-  // Error(internal) for shapes that do not fit.
-  ByteConv2d(const ConvShape& shape, const std::vector<float>& weight, const std::vector<float>& bias, float in_scale);
+  // An input is about byte * in_scale, the bias [out] or empty. Error(internal) for shapes that do not fit.
+  ByteConv2d(const ConvShape& shape, const ByteKernel& kernel, const std::vector<float>& bias, float in_scale);
 
   std::int64_t weight_bytes() const override {
     return codes_.size() + scales_.size() * static_cast<std::int64_t>(sizeof(float)) + bias_bytes();

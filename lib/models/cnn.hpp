@@ -37,7 +37,8 @@ class Cnn {
   // the memory.
   // With ranges convolutions are in int8 where they can be, a scale for each output channel and the nearest code for
   // each weight, and so are the maps between them; the first convolution, sums of residuals and the head stay fp32.
-  // Error(internal) for the ranges of another network.
+  // Error(internal) for the ranges of another network. A folder in int8 (models/cnn_stored.hpp) has ranges of its own,
+  // and is the same network, bit for bit, as with these; Error(config) for others.
   static std::shared_ptr<const Cnn> load(const ModelFolder& folder, const CnnRanges& ranges = {});
   static std::shared_ptr<const Cnn> load(const std::filesystem::path& folder);
   ~Cnn();

@@ -6,91 +6,11 @@
 #include <cmath>
 
 #include "base/error.hpp"
-#include "kernels/byte_conv2d.hpp"
-#include "kernels/conv2d.hpp"
+#include "kernels/branch.hpp"
+#include "models/cnn_loader.hpp"
 
 namespace dynexec {
 namespace {
-
-constexpr double kNormEps = 1e-5;
-
-class Loader {
- public:
-  explicit Loader(const ModelFolder& folder) : folder_(folder) {}
-
-  bool has(const std::string& name) const { return folder_.find(name).has_value(); }
-
-  std::vector<float> read(const std::string& name, const std::vector<std::int64_t>& shape) {
-    const TensorView view = folder_.require(name, shape);
-    std::vector<float> values(static_cast<std::size_t>(view.elements()));
-    copy_as_f32(view, values);
-    parameters_ += static_cast<double>(values.size());
-    return values;
-  }
-
-  // A convolution and the batch normalisation behind it as one convolution with a bias:
-  // w' = w g / sqrt(v + eps), b' = beta + (b - mean) g / sqrt(v + eps). On bytes of a scale, or on fp32 (scale 0).
-  std::unique_ptr<Convolution> conv_norm(const ConvShape& shape, const std::string& conv, const std::string& norm,
-                                         float in_scale) {
-    std::vector<float> weight =
-        read(conv + ".weight", {shape.out_channels, shape.in_channels, shape.kernel, shape.kernel});
-    const std::size_t out = static_cast<std::size_t>(shape.out_channels), each = weight.size() / out;
-    std::vector<float> bias(out, 0.0f);
-    if (has(conv + ".bias")) bias = read(conv + ".bias", {shape.out_channels});
-    const std::vector<float> gain = read(norm + ".weight", {shape.out_channels}),
-                             beta = read(norm + ".bias", {shape.out_channels}),
-                             mean = statistic(norm + ".running_mean", shape.out_channels),
-                             variance = statistic(norm + ".running_var", shape.out_channels);
-    for (std::size_t o = 0; o < out; ++o) {
-      if (variance[o] < 0)
-        throw Error(ErrorKind::model, "a variance is negative", norm + ".running_var", "the checkpoint is damaged");
-      const double factor = static_cast<double>(gain[o]) / std::sqrt(static_cast<double>(variance[o]) + kNormEps);
-      for (std::size_t i = o * each; i < (o + 1) * each; ++i)
-        weight[i] = static_cast<float>(static_cast<double>(weight[i]) * factor);
-      bias[o] = static_cast<float>(static_cast<double>(beta[o]) +
-                                   (static_cast<double>(bias[o]) - static_cast<double>(mean[o])) * factor);
-    }
-    if (in_scale > 0 && ByteConv2d::fits(shape)) return std::make_unique<ByteConv2d>(shape, weight, bias, in_scale);
-    return std::make_unique<Conv2d>(shape, weight, bias);
-  }
-
-  std::unique_ptr<Linear> linear(const std::string& name, std::int64_t in, std::int64_t out, Activation activation) {
-    std::vector<float> weight = read(name + ".weight", {out, in});
-    return make_linear_fp32(std::move(weight), read(name + ".bias", {out}), in, out, activation);
-  }
-
-  // A fully connected layer behind a flattened [channels, size, size] map, for maps whose channels are innermost.
-  std::unique_ptr<Linear> after_map(const std::string& name, std::int64_t channels, std::int64_t size, std::int64_t out,
-                                    Activation activation) {
-    const std::int64_t area = size * size, in = channels * area;
-    const std::optional<TensorView> found = folder_.find(name + ".weight");
-    // timm stores it as a convolution over the whole map.
-    const bool as_map = found && found->shape.size() == 4;
-    const std::vector<float> source =
-        as_map ? read(name + ".weight", {out, channels, size, size}) : read(name + ".weight", {out, in});
-    std::vector<float> weight(source.size());
-    for (std::int64_t o = 0; o < out; ++o)
-      for (std::int64_t c = 0; c < channels; ++c)
-        for (std::int64_t p = 0; p < area; ++p)
-          weight[static_cast<std::size_t>(o * in + p * channels + c)] =
-              source[static_cast<std::size_t>(o * in + c * area + p)];
-    return make_linear_fp32(std::move(weight), read(name + ".bias", {out}), in, out, activation);
-  }
-
-  double parameters() const { return parameters_; }
-
- private:
-  // Running statistics are no parameters.
-  std::vector<float> statistic(const std::string& name, std::int64_t size) {
-    const double before = parameters_;
-    std::vector<float> values = read(name, {size});
-    parameters_ = before;
-    return values;
-  }
-
-  const ModelFolder& folder_;
-  double parameters_ = 0;
-};
 
 double step_macs(const CnnStep& step) {
   const auto area = static_cast<double>(step.size * step.size);
@@ -168,7 +88,7 @@ CnnStep pool_step(std::int64_t kernel, std::int64_t stride, std::int64_t padding
 
 // How a checkpoint names the parts of a ResNet.
 struct ResnetNames {
-  explicit ResnetNames(const Loader& loader)
+  explicit ResnetNames(const CnnLoader& loader)
       : published(loader.has("embedder.embedder.convolution.weight") ||
                   loader.has("resnet.embedder.embedder.convolution.weight")) {}
 
@@ -186,7 +106,7 @@ struct ResnetNames {
               fmt::format("{}.layer.{}.normalization", block, index)};
     return {fmt::format("{}.conv{}", block, index + 1), fmt::format("{}.bn{}", block, index + 1)};
   }
-  std::pair<std::string, std::string> projection(const std::string& block, const Loader& loader) const {
+  std::pair<std::string, std::string> projection(const std::string& block, const CnnLoader& loader) const {
     if (published) return {block + ".shortcut.convolution", block + ".shortcut.normalization"};
     const std::string part = loader.has(block + ".shortcut.0.weight") ? ".shortcut" : ".downsample";
     return {block + part + ".0", block + part + ".1"};
@@ -195,7 +115,7 @@ struct ResnetNames {
   bool published;  // by transformers
 };
 
-void load_resnet(Loader& loader, Builder& builder, CnnWeights& weights) {
+void load_resnet(CnnLoader& loader, Builder& builder, CnnWeights& weights) {
   const CnnConfig& config = weights.config;
   const ResnetNames names(loader);
   CnnStep stem;
@@ -232,7 +152,7 @@ void load_resnet(Loader& loader, Builder& builder, CnnWeights& weights) {
   weights.classifier.push_back(loader.linear(head, channels, config.classes, Activation::none));
 }
 
-void load_vgg(Loader& loader, Builder& builder, CnnWeights& weights) {
+void load_vgg(CnnLoader& loader, Builder& builder, CnnWeights& weights) {
   const CnnConfig& config = weights.config;
   std::int64_t channels = config.in_channels, index = 0;
   for (const std::int64_t width : config.layers) {
@@ -269,19 +189,35 @@ void load_vgg(Loader& loader, Builder& builder, CnnWeights& weights) {
   weights.classifier.push_back(loader.linear(head, in, config.classes, Activation::none));
 }
 
+// Convolutions and pools of the network.
+std::int64_t layers_of(const CnnConfig& config) {
+  if (config.family == CnnFamily::vgg) return static_cast<std::int64_t>(config.layers.size());
+  std::int64_t layers = config.wide_stem ? 2 : 1;
+  for (const std::int64_t blocks : config.depths) layers += 2 * blocks;
+  return layers;
+}
+
 }  // namespace
 
-void load_cnn_weights(const ModelFolder& folder, const CnnRanges& ranges, CnnWeights& weights) {
+void load_cnn_weights(const ModelFolder& folder, const CnnRanges& ranges, CnnWeights& weights, CnnKernels* kernels) {
   weights.config = parse_cnn_config(folder.config(), (folder.path() / "config.json").string());
-  Loader loader(folder);
-  Builder builder(ranges, weights);
+  const std::int64_t layers = layers_of(weights.config);
+  CnnRanges known = ranges;
+  if (cnn_in_int8(folder)) {
+    if (!ranges.empty())
+      throw Error(ErrorKind::config, "the folder's weights are quantised already", folder.path().string(),
+                  "name the folder that it was made from");
+    known = read_cnn_ranges(folder, layers);
+  }
+  if (!known.empty() && static_cast<std::int64_t>(known.size()) != layers)
+    throw Error(ErrorKind::internal, "ranges of another network", "", "");
+  CnnLoader loader(folder, kernels);
+  Builder builder(known, weights);
   if (weights.config.family == CnnFamily::resnet) {
     load_resnet(loader, builder, weights);
   } else {
     load_vgg(loader, builder, weights);
   }
-  if (!ranges.empty() && ranges.size() != weights.steps.size())
-    throw Error(ErrorKind::internal, "ranges of another network", "", "");
   weights.steps.back().byte_scale = 0;  // heads read fp32
   weights.parameters = loader.parameters();
 }

@@ -6,7 +6,7 @@
 
 #include "kernels/convolution.hpp"
 #include "kernels/linear.hpp"
-#include "models/cnn.hpp"
+#include "models/cnn_stored.hpp"
 
 namespace dynexec {
 
@@ -30,8 +30,9 @@ struct CnnWeights {
   double parameters = 0;
 };
 
-// Builds the steps from a checkpoint, in int8 with ranges (see Cnn::load). Throws Error(model) naming tensor and
-// shapes.
-void load_cnn_weights(const ModelFolder& folder, const CnnRanges& ranges, CnnWeights& weights);
+// Builds the steps from a checkpoint, in int8 with ranges (see Cnn::load), and notes the kernels in int8 that it makes
+// then. Throws Error(model) naming tensor and shapes.
+void load_cnn_weights(const ModelFolder& folder, const CnnRanges& ranges, CnnWeights& weights,
+                      CnnKernels* kernels = nullptr);
 
 }  // namespace dynexec

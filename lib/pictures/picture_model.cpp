@@ -7,6 +7,16 @@
 #include "pictures/pipeline_model.hpp"
 
 namespace dynexec {
+namespace {
+
+void require_pipeline(const std::filesystem::path& folder) {
+  std::error_code failed;
+  if (!std::filesystem::exists(folder / "model_index.json", failed))
+    throw Error(ErrorKind::model, "int8 and int4 are for diffusers pipelines, and the folder has no model_index.json",
+                folder.string(), "give a diffusers pipeline folder, or leave the network in fp32");
+}
+
+}  // namespace
 
 PictureCost& PictureCost::operator+=(const PictureCost& other) {
   macs += other.macs;
@@ -24,14 +34,15 @@ std::shared_ptr<const PictureModel> load_picture_model(const std::filesystem::pa
               "give a diffusers pipeline folder, or one of a network without text");
 }
 
+PictureRanges learn_picture_ranges(const std::filesystem::path& folder, const CalibrationDrawing& draw) {
+  require_pipeline(folder);
+  return learn_pipeline_ranges(folder, draw);
+}
+
 std::shared_ptr<const PictureModel> load_quantised_picture_model(const std::filesystem::path& folder,
-                                                                 QuantisedWeights weights,
-                                                                 const CalibrationDrawing& draw) {
-  std::error_code failed;
-  if (std::filesystem::exists(folder / "model_index.json", failed))
-    return load_quantised_pipeline_model(folder, weights, draw);
-  throw Error(ErrorKind::model, "int8 and int4 are for diffusers pipelines, and the folder has no model_index.json",
-              folder.string(), "give a diffusers pipeline folder, or leave the network in fp32");
+                                                                 QuantisedWeights weights, PictureRanges ranges) {
+  require_pipeline(folder);
+  return load_quantised_pipeline_model(folder, weights, std::move(ranges));
 }
 
 }  // namespace dynexec

@@ -5,11 +5,13 @@
 #include <filesystem>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <vector>
 
 #include "diffusion/sampler.hpp"
+#include "models/diffusion/layer_plan.hpp"
 #include "models/noise_network.hpp"
 
 namespace dynexec {
@@ -60,6 +62,8 @@ class Denoising {
   virtual PictureCost cost(std::size_t row) const = 0;
 };
 
+enum class QuantisedWeights { int8, int4 };
+
 class PictureModel {
  public:
   virtual ~PictureModel() = default;
@@ -67,8 +71,12 @@ class PictureModel {
   virtual ImageShape picture_shape() const = 0;  // what decode() gives
   virtual bool takes_text() const = 0;
   virtual bool can_be_quantised() const { return false; }  // by load_quantised_picture_model
+  // What the folder's weights are; none: plain numbers.
+  virtual std::optional<QuantisedWeights> stored_weights() const { return std::nullopt; }
   virtual double parameters() const = 0;
   virtual std::string sha256() const = 0;  // of everything that was loaded
+  // The same of the folder that a quantised one was made from, as it says; "" where it does not say, its own otherwise.
+  virtual std::string origin_sha256() const { return sha256(); }
   // Noise schedule, kind of prediction and limits as the model's folder states them; steps and sampler are the
   // caller's.
   virtual SamplerOptions sampling() const = 0;
@@ -84,12 +92,15 @@ std::shared_ptr<const PictureModel> load_picture_model(const std::filesystem::pa
 
 // Makes some pictures with the model that it is given, as the model will be used.
 using CalibrationDrawing = std::function<void(const PictureModel&)>;
-enum class QuantisedWeights { int8, int4 };
+// What the drawing sends through the convolutions of a pipeline in fp32. Error(model) for other folders, Error(config)
+// for a pipeline that is quantised already.
+using PictureRanges = std::shared_ptr<diffusers::ActivationRanges>;
+PictureRanges learn_picture_ranges(const std::filesystem::path& folder, const CalibrationDrawing& draw);
+
 // The same pipeline with the U-Net's layers that run at every step in int8, but for the first and the last convolution
 // and for narrow matrices; with int4 the matrices are in 4 bits with a scale for 32 inputs, the convolutions in int8.
-// `draw` gets the fp32 model, whose activations tell the ranges. Error(model) for other folders, too.
+// `ranges` are those that learn_picture_ranges found. Errors as of these.
 std::shared_ptr<const PictureModel> load_quantised_picture_model(const std::filesystem::path& folder,
-                                                                 QuantisedWeights weights,
-                                                                 const CalibrationDrawing& draw);
+                                                                 QuantisedWeights weights, PictureRanges ranges);
 
 }  // namespace dynexec

@@ -54,6 +54,7 @@ class PipelineModel : public PictureModel {
   explicit PipelineModel(const fs::path& folder, diffusers::LayerPlan::Kind kind = diffusers::LayerPlan::Kind::fp32,
                          std::shared_ptr<diffusers::ActivationRanges> ranges = nullptr)
       : folder_(folder),
+        stored_(kind == diffusers::LayerPlan::Kind::fp32),
         sampling_(read_scheduler_config(diffusers::read_pipeline_scheduler(folder), (folder / kScheduler).string())),
         pipeline_(diffusers::load_pipeline(folder, kind, std::move(ranges))) {
     const diffusers::UNetConfig& unet = pipeline_.unet->config();
@@ -87,10 +88,12 @@ class PipelineModel : public PictureModel {
   }
 
   bool takes_text() const override { return tokens_.has_value(); }
-  bool can_be_quantised() const override { return true; }
+  bool can_be_quantised() const override { return !stored_weights(); }
+  std::optional<QuantisedWeights> stored_weights() const override;
   double parameters() const override { return pipeline_.parameters(); }
   SamplerOptions sampling() const override { return sampling_; }
   std::string sha256() const override;
+  std::string origin_sha256() const override;
   std::unique_ptr<Denoising> begin(const PictureRequest& request) const override;
   std::vector<float> decode(std::span<const float> latents, PictureCost& cost) const override;
 
@@ -100,6 +103,7 @@ class PipelineModel : public PictureModel {
   diffusers::Prompt encode(const PictureRequest& request, PictureCost& cost) const;
 
   fs::path folder_;
+  bool stored_;  // quantised layers are so in the folder
   SamplerOptions sampling_;
   diffusers::Pipeline pipeline_;
   std::optional<PromptTokens> tokens_;
@@ -127,6 +131,16 @@ std::string PipelineModel::sha256() const {
          {"tokenizer.json", "vocab.json", "merges.txt", "tokenizer_config.json", "special_tokens_map.json"})
       add_file(fmt::format("tokenizer/{}", name));
   return all.hex();
+}
+
+std::optional<QuantisedWeights> PipelineModel::stored_weights() const {
+  const diffusers::LayerPlan::Kind kind = pipeline_.unet->kind();
+  if (!stored_ || kind == diffusers::LayerPlan::Kind::fp32) return std::nullopt;
+  return kind == diffusers::LayerPlan::Kind::int8 ? QuantisedWeights::int8 : QuantisedWeights::int4;
+}
+
+std::string PipelineModel::origin_sha256() const {
+  return stored_weights() ? diffusers::made_from(ModelFolder::open(folder_ / "unet")) : sha256();
 }
 
 void PipelineModel::check(const PictureRequest& request) const {
@@ -188,13 +202,17 @@ std::shared_ptr<const PictureModel> load_pipeline_model(const fs::path& folder) 
   return std::make_shared<PipelineModel>(folder);
 }
 
-std::shared_ptr<const PictureModel> load_quantised_pipeline_model(const fs::path& folder, QuantisedWeights weights,
-                                                                  const CalibrationDrawing& draw) {
-  const auto ranges = std::make_shared<diffusers::ActivationRanges>();
+PictureRanges learn_pipeline_ranges(const fs::path& folder, const CalibrationDrawing& draw) {
+  auto ranges = std::make_shared<diffusers::ActivationRanges>();
   draw(PipelineModel(folder, diffusers::LayerPlan::Kind::observed, ranges));
+  return ranges;
+}
+
+std::shared_ptr<const PictureModel> load_quantised_pipeline_model(const fs::path& folder, QuantisedWeights weights,
+                                                                  PictureRanges ranges) {
   const bool int4 = weights == QuantisedWeights::int4;
   return std::make_shared<PipelineModel>(
-      folder, int4 ? diffusers::LayerPlan::Kind::int4 : diffusers::LayerPlan::Kind::int8, ranges);
+      folder, int4 ? diffusers::LayerPlan::Kind::int4 : diffusers::LayerPlan::Kind::int8, std::move(ranges));
 }
 
 }  // namespace dynexec

@@ -10,8 +10,8 @@ namespace dynexec {
 
 // Error(model).
 std::shared_ptr<const PictureModel> load_pipeline_model(const std::filesystem::path& folder);
+PictureRanges learn_pipeline_ranges(const std::filesystem::path& folder, const CalibrationDrawing& draw);
 std::shared_ptr<const PictureModel> load_quantised_pipeline_model(const std::filesystem::path& folder,
-                                                                  QuantisedWeights weights,
-                                                                  const CalibrationDrawing& draw);
+                                                                  QuantisedWeights weights, PictureRanges ranges);
 
 }  // namespace dynexec

@@ -4,6 +4,7 @@
 #include <cstring>
 
 #include "base/resource_path.hpp"
+#include "models/stored_weights.hpp"
 #include "train/backbone.hpp"
 
 namespace dynexec {
@@ -13,6 +14,7 @@ class Frozen : public Backbone {
  public:
   explicit Frozen(const std::string& name)
       : name_(name), folder_(ModelFolder::open(resolve_path(name))), network_(Cnn::load(folder_)), session_(network_) {
+    require_plain_weights(folder_);
     for (const CnnUnit& unit : network_->units()) units_.push_back({unit.name, unit.channels, unit.ends_block});
   }
 

@@ -46,9 +46,10 @@ void ours(benchmark::State& state) {
 void ours_bytes(benchmark::State& state) {
   const std::int64_t channels = state.range(0), size = state.range(1);
   set_compute_threads(static_cast<int>(state.range(2)));
-  const ByteConv2d conv({channels, channels, 3, 1, 1},
-                        std::vector<float>(static_cast<std::size_t>(channels * channels * 9), 0.1f),
-                        std::vector<float>(static_cast<std::size_t>(channels), 0.1f), 0.1f);
+  const ByteConv2d conv(
+      {channels, channels, 3, 1, 1},
+      round_kernel(std::vector<float>(static_cast<std::size_t>(channels * channels * 9), 0.1f), channels),
+      std::vector<float>(static_cast<std::size_t>(channels), 0.1f), 0.1f);
   const FeatureMap in(size, size, channels, 1);
   FeatureMap out(size, size, channels, 1);
   const ByteMap in_bytes(size, size, channels, 1);

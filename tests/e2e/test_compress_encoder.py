@@ -87,7 +87,7 @@ def test_what_does_not_fit_is_refused(folder):
     check("bert.encoder.layer.5.output.dense.weight" in table.out, "the table does not name the matrices")
     compress(small, folder / "x").exits(2).one_error().says("already")
     compress(ENCODER, ENCODER).exits(2).one_error().says("overwritten")
-    compress(ROOT / "models" / "shapes-resnet", folder / "x").exits(1).one_error().says("resnet", "distilbert")
+    compress(ROOT / "models" / "scenes-diffusion" / "text_encoder", folder / "x").exits(1).one_error().says("clip_text_model", "distilbert")
 
     def refused(*parts, **changes):
         bench(experiment(folder, **changes), folder / "no").exits(2).one_error().says(*parts)

@@ -15,12 +15,13 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
 #include <optional>
 
 namespace dynexec::diffusers {
 namespace {
 
-constexpr double kLargestCode = 127;
+constexpr double kLargestCode = 127, kLeastScale = std::numeric_limits<float>::min();
 
 // LibTorch's operators on bytes, absent in builds without oneDNN. Called by their schemas, as the C++ types of their
 // lists and texts differ between versions.
@@ -59,13 +60,13 @@ std::vector<float> equal_sizes(const at::Tensor& weight, const ActivationRange& 
   return factors;
 }
 
-ByteCode code_of(const ActivationRange& inputs, const std::vector<float>& factors) {
+std::vector<float> range_of(const ActivationRange& inputs, const std::vector<float>& factors) {
   float low = 0, high = 0;
   for (std::size_t c = 0; c < inputs.low.size(); ++c) {
     low = std::min(low, inputs.low[c] * factors[c]);
     high = std::max(high, inputs.high[c] * factors[c]);
   }
-  return byte_code(low, high, highest_exact_byte());
+  return {low, high};
 }
 
 std::vector<std::int64_t> both(std::int64_t value) {
@@ -74,15 +75,26 @@ std::vector<std::int64_t> both(std::int64_t value) {
 
 }  // namespace
 
-QuantisedKernel::QuantisedKernel(const at::Tensor& weight, const ActivationRange& inputs)
-    : factors_(equal_sizes(weight, inputs)), inputs_(code_of(inputs, factors_)), elements_(weight.numel()) {
-  const at::Tensor equalised = weight / at::tensor(factors_).view({1, -1, 1, 1});
-  const at::Tensor largest = at::amax(at::abs(equalised), {1, 2, 3});
-  // A channel without weights has any scale.
-  scales_ = at::where(largest > 0, largest / kLargestCode, 1.0);
-  codes_ = at::round(equalised / scales_.view({-1, 1, 1, 1})).to(at::kChar);
-  zeros_ = at::zeros({weight.size(0)}, at::kInt);
+QuantisedConv quantise_conv(const at::Tensor& weight, const ActivationRange& inputs) {
+  QuantisedConv conv{.shape = weight.sizes().vec(), .factors = equal_sizes(weight, inputs)};
+  conv.range = range_of(inputs, conv.factors);
+  const at::Tensor equalised = weight / at::tensor(conv.factors).view({1, -1, 1, 1});
+  const at::Tensor largest = at::amax(at::abs(equalised), {1, 2, 3}) / kLargestCode;
+  // A channel without weights, or as good as that, has any scale.
+  const at::Tensor scales = at::where(largest >= kLeastScale, largest, 1.0);
+  const at::Tensor codes = at::round(equalised / scales.view({-1, 1, 1, 1})).to(at::kChar).contiguous();
+  conv.kernel.codes.assign(codes.const_data_ptr<std::int8_t>(), codes.const_data_ptr<std::int8_t>() + codes.numel());
+  conv.kernel.scales.assign(scales.const_data_ptr<float>(), scales.const_data_ptr<float>() + scales.numel());
+  return conv;
 }
+
+QuantisedKernel::QuantisedKernel(const QuantisedConv& conv)
+    : factors_(conv.factors),
+      inputs_(byte_code(conv.range[0], conv.range[1], highest_exact_byte())),
+      codes_(at::tensor(conv.kernel.codes).view(conv.shape).contiguous(at::MemoryFormat::ChannelsLast)),
+      scales_(at::tensor(conv.kernel.scales)),
+      zeros_(at::zeros({conv.shape[0]}, at::kInt)),
+      elements_(codes_.numel()) {}
 
 void QuantisedKernel::pack(const Conv& layer, const at::Tensor& x) {
   if (!operators().pack || !at::globalContext().userEnabledMkldnn() || !x.device().is_cpu()) return;

@@ -9,13 +9,16 @@
 #include "kernels/byte_codes.hpp"
 #include "models/diffusion/conv_kernel.hpp"
 #include "models/diffusion/layer_plan.hpp"
+#include "models/diffusion/stored_layers.hpp"
 
 namespace dynexec::diffusers {
 
+// weight [out, in, side, side], fp32.
+QuantisedConv quantise_conv(const at::Tensor& weight, const ActivationRange& inputs);
+
 class QuantisedKernel : public ConvKernel {
  public:
-  // weight [out, in, side, side], fp32.
-  QuantisedKernel(const at::Tensor& weight, const ActivationRange& inputs);
+  explicit QuantisedKernel(const QuantisedConv& conv);
 
   // A row's result depends on no other row. The first call packs for maps of its size; others are right, too.
   at::Tensor apply(const Conv& layer, const at::Tensor& x, Cost& cost) override;

@@ -59,42 +59,73 @@ at::Tensor FolderSource::take(const std::string& name, const std::vector<std::in
   return spatial ? tensor.contiguous(at::MemoryFormat::ChannelsLast) : tensor;
 }
 
-Dense FolderSource::packed(const std::string& name, const Dense& layer) const {
-  const std::int64_t out = layer.weight.size(0), in = layer.weight.size(1);
-  const LayerPlan::Kind kind = plan_.kind_of(name);
-  WeightFormat format;
-  if (out >= kFewOutputs && kind == LayerPlan::Kind::int8) format = weight_format("int8-a8");
-  if (out >= kFewOutputs && kind == LayerPlan::Kind::int4) format = weight_format("int4-g32-a8");
-  std::vector<float> bias = layer.bias.defined() ? values_of(layer.bias) : std::vector<float>();
-  const double bytes = static_cast<double>(out * in) * format.bits_per_weight(in) / kBitsOfByte +
-                       static_cast<double>(sizeof(float) * bias.size());
-  StoredMatrix weight = round_to_nearest(values_of(layer.weight), out, in, format);
-  return {at::Tensor(), at::Tensor(), make_linear(std::move(weight), std::move(bias)), bytes};
+void FolderSource::note(const std::vector<std::string>& names, std::int64_t parameters) {
+  for (const std::string& name : names) taken_.insert(folder_.find(name)->name);
+  parameters_ += static_cast<double>(parameters);
+}
+
+StoredMatrix FolderSource::matrix(const std::string& name, const std::vector<std::int64_t>& shape,
+                                  LayerPlan::Kind kind) {
+  const std::int64_t out = shape[0], in = shape[1];
+  const WeightFormat format = out >= kFewOutputs ? matrix_format(kind) : WeightFormat{};
+  if (plan_.stored && format.quantised()) {
+    StoredMatrix weight = read_matrix(folder_, name, out, in, kind);
+    note(matrix_tensors(name, kind), out * in);
+    return weight;
+  }
+  StoredMatrix weight = round_to_nearest(values_of(take(name, shape)), out, in, format);
+  if (plan_.made && format.quantised()) plan_.made->matrices[folder_.find(name)->name] = weight;
+  return weight;
+}
+
+Dense FolderSource::packed(StoredMatrix weight, const at::Tensor& bias) const {
+  std::vector<float> values = bias.defined() ? values_of(bias) : std::vector<float>();
+  const double bytes =
+      static_cast<double>(weight.out * weight.in) * weight.format.bits_per_weight(weight.in) / kBitsOfByte +
+      static_cast<double>(sizeof(float) * values.size());
+  return {at::Tensor(), at::Tensor(), make_linear(std::move(weight), std::move(values)), bytes};
 }
 
 Dense FolderSource::dense(const std::string& name, std::int64_t out, std::int64_t in, bool bias) {
-  return packed(name, TensorSource::dense(name, out, in, bias));
+  StoredMatrix weight = matrix(name + ".weight", {out, in}, plan_.kind_of(name));
+  return packed(std::move(weight), bias ? take(name + ".bias", {out}) : at::Tensor());
 }
 
 Dense FolderSource::pointwise(const std::string& name, std::int64_t out, std::int64_t in) {
-  return packed(name, TensorSource::pointwise(name, out, in));
+  StoredMatrix weight = matrix(name + ".weight", {out, in, 1, 1}, plan_.kind_of(name));
+  return packed(std::move(weight), take(name + ".bias", {out}));
+}
+
+QuantisedConv FolderSource::quantised(const std::string& name, const std::string& layer,
+                                      const std::vector<std::int64_t>& shape) {
+  if (plan_.stored) {
+    QuantisedConv conv = read_conv(folder_, name, shape);
+    note(conv_tensors(name), static_cast<std::int64_t>(conv.kernel.codes.size()));
+    return conv;
+  }
+  QuantisedConv conv = quantise_conv(take(name, shape), plan_.ranges->at(layer));
+  if (plan_.made) plan_.made->convolutions[folder_.find(name)->name] = conv;
+  return conv;
 }
 
 Conv FolderSource::conv(const std::string& name, std::int64_t out, std::int64_t in, std::int64_t side) {
-  Conv layer = TensorSource::conv(name, out, in, side);
+  const std::string weight = name + ".weight";
+  const std::vector<std::int64_t> shape{out, in, side, side};
+  Conv layer;
+  layer.padding = side / 2;
   switch (plan_.kind_of(name)) {
     case LayerPlan::Kind::fp32:
-      layer.kernel = std::make_shared<PackedKernel>(std::move(layer.weight));
+      layer.kernel = std::make_shared<PackedKernel>(take(weight, shape));
       break;
     case LayerPlan::Kind::observed:
-      layer.kernel = std::make_shared<ObservingKernel>(std::move(layer.weight), (*plan_.ranges)[name]);
+      layer.kernel = std::make_shared<ObservingKernel>(take(weight, shape), (*plan_.ranges)[name]);
       break;
     case LayerPlan::Kind::int8:
     case LayerPlan::Kind::int4:
-      layer.kernel = std::make_shared<QuantisedKernel>(layer.weight, plan_.ranges->at(name));
+      layer.kernel = std::make_shared<QuantisedKernel>(quantised(weight, name, shape));
       break;
   }
-  layer.weight = at::Tensor();
+  layer.bias = take(name + ".bias", {out});
   return layer;
 }
 

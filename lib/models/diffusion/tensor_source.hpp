@@ -7,6 +7,7 @@
 
 #include "models/diffusion/layer_plan.hpp"
 #include "models/diffusion/layers.hpp"
+#include "models/diffusion/stored_layers.hpp"
 #include "weights/model_folder.hpp"
 
 namespace dynexec::diffusers {
@@ -45,7 +46,13 @@ class FolderSource : public TensorSource {
   void refuse_rest(const std::vector<std::string>& allowed) const;
 
  private:
-  Dense packed(const std::string& name, const Dense& layer) const;
+  // A layer of the matrix `name` [out, in], once it is known what the matrix is.
+  Dense packed(StoredMatrix weight, const at::Tensor& bias) const;
+  // Its weights in this format, as the checkpoint has them or rounded.
+  StoredMatrix matrix(const std::string& name, const std::vector<std::int64_t>& shape, LayerPlan::Kind kind);
+  QuantisedConv quantised(const std::string& name, const std::string& layer, const std::vector<std::int64_t>& shape);
+  // Notes that tensors were taken, which hold so many parameters.
+  void note(const std::vector<std::string>& names, std::int64_t parameters);
 
   const ModelFolder& folder_;
   LayerPlan plan_;

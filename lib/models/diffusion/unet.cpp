@@ -34,6 +34,18 @@ void require_branch(const UNetWeights& weights, const DeepFeatures& kept) {
           fmt::format("branch {} is none of the {} skip connections", kept.branch, weights.skip_connections()));
 }
 
+UNetWeights take_all(const ModelFolder& folder, FolderSource& source) {
+  const UNetConfig config = parse_unet_config(folder.config(), (folder.path() / "config.json").string());
+  UNetWeights weights = take_unet(config, source);
+  source.refuse_rest({});
+  return weights;
+}
+
+[[noreturn]] void refuse_again(const ModelFolder& folder) {
+  throw Error(ErrorKind::config, "the folder's weights are quantised already", folder.path().string(),
+              "name the folder that it was made from");
+}
+
 std::vector<at::Tensor> shifts_at(const TimeTable& times, std::size_t step) {
   std::vector<at::Tensor> shifts;
   shifts.reserve(times.shifts.size());
@@ -54,11 +66,25 @@ Prompt Prompt::part(std::int64_t first, std::int64_t count) const {
 
 std::shared_ptr<const UNet> UNet::load(const ModelFolder& folder, LayerPlan::Kind kind,
                                        std::shared_ptr<ActivationRanges> ranges) {
-  const UNetConfig config = parse_unet_config(folder.config(), (folder.path() / "config.json").string());
-  FolderSource source(folder, {.kind = kind, .ranges = std::move(ranges), .exceptions = kAlwaysFp32});
-  UNetWeights weights = take_unet(config, source);
-  source.refuse_rest({});
-  return std::shared_ptr<const UNet>(new UNet(std::move(weights), source.parameters()));
+  const LayerPlan::Kind stored = stored_kind(folder);
+  const bool quantised = stored != LayerPlan::Kind::fp32;
+  if (quantised) {
+    if (kind != LayerPlan::Kind::fp32) refuse_again(folder);
+    kind = stored;
+  }
+  FolderSource source(folder,
+                      {.kind = kind, .ranges = std::move(ranges), .exceptions = kAlwaysFp32, .stored = quantised});
+  UNetWeights weights = take_all(folder, source);
+  return std::shared_ptr<const UNet>(new UNet(std::move(weights), source.parameters(), kind));
+}
+
+QuantisedLayers quantise_unet(const ModelFolder& folder, LayerPlan::Kind kind,
+                              std::shared_ptr<ActivationRanges> ranges) {
+  if (stored_kind(folder) != LayerPlan::Kind::fp32) refuse_again(folder);
+  const auto made = std::make_shared<QuantisedLayers>();
+  FolderSource source(folder, {.kind = kind, .ranges = std::move(ranges), .exceptions = kAlwaysFp32, .made = made});
+  (void)take_all(folder, source);
+  return std::move(*made);
 }
 
 std::shared_ptr<const UNet> UNet::load(const std::filesystem::path& folder, LayerPlan::Kind kind,

@@ -31,7 +31,8 @@ struct Prompt {
 class UNet {
  public:
   // Loads and checks every tensor. Error(model). `kind` is for what runs at every step, without the first and the last
-  // convolution; it notes or reads `ranges`.
+  // convolution; it notes or reads `ranges`. A folder in int8 or int4 (stored_layers.hpp) is loaded as it is;
+  // Error(config) where another kind is wanted of it.
   static std::shared_ptr<const UNet> load(const ModelFolder& folder, LayerPlan::Kind kind = LayerPlan::Kind::fp32,
                                           std::shared_ptr<ActivationRanges> ranges = nullptr);
   static std::shared_ptr<const UNet> load(const std::filesystem::path& folder,
@@ -41,6 +42,7 @@ class UNet {
   const UNetConfig& config() const { return weights_.config; }
   const UNetWeights& weights() const { return weights_; }
   double parameters() const { return parameters_; }
+  LayerPlan::Kind kind() const { return kind_; }
 
   // Fractional timesteps are allowed.
   TimeTable times(std::span<const double> timesteps) const;
@@ -57,9 +59,15 @@ class UNet {
                              const DeepFeatures& kept, Cost& cost) const;
 
  private:
-  UNet(UNetWeights weights, double parameters) : weights_(std::move(weights)), parameters_(parameters) {}
+  UNet(UNetWeights weights, double parameters, LayerPlan::Kind kind)
+      : weights_(std::move(weights)), parameters_(parameters), kind_(kind) {}
   UNetWeights weights_;
   double parameters_;
+  LayerPlan::Kind kind_;
 };
+
+// The layers that a U-Net of this kind, int8 or int4, has quantised. Error as of UNet::load.
+QuantisedLayers quantise_unet(const ModelFolder& folder, LayerPlan::Kind kind,
+                              std::shared_ptr<ActivationRanges> ranges);
 
 }  // namespace dynexec::diffusers

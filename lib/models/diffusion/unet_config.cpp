@@ -38,8 +38,7 @@ void refuse_unsupported(const JsonFields& fields) {
                        {"conv_out_kernel", 3},
                        {"attention_type", "default"},
                        {"class_embeddings_concat", false},
-                       {"cross_attention_norm", nullptr},
-                       {"quantization_config", nullptr}},
+                       {"cross_attention_norm", nullptr}},
                       fields.where());
   const std::string activation = fields.text("act_fn", "silu");
   if (activation != "silu" && activation != "swish")

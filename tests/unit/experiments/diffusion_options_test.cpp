@@ -29,14 +29,14 @@ TEST_CASE("weights are the model's unless a path has its own, and quantised ones
     const Config config = Config::parse("experiment: diffusion\ntask: {samples: 4}\nmodel: {network: m" + model +
                                             "}\nquantisation: {samples: 3}\npaths: " + paths + "\n",
                                         "t.yaml", {});
+    CHECK(read_quantisation(config.root()).samples == 3);
+    CHECK(read_quantisation(config.root()).steps == 20);
     return read_options(config.root(), {}, true);
   };
   const Options mixed = read("", "[{name: a}, {name: b, weights: int8}]");
   CHECK_FALSE(mixed.paths[0].weights);
   CHECK(mixed.paths[1].weights == QuantisedWeights::int8);
   CHECK(mixed.any_quantised());
-  CHECK(mixed.quantisation.samples == 3);
-  CHECK(mixed.quantisation.steps == 20);
   CHECK(mixed.paths[0].describe().find("int8") == std::string::npos);
   CHECK(mixed.paths[1].describe().ends_with(", weights int8"));
   const Options all = read(", weights: int8", "[{name: a}, {name: b, weights: fp32}]");
@@ -47,6 +47,33 @@ TEST_CASE("weights are the model's unless a path has its own, and quantised ones
   CHECK(nibbles.paths[0].describe().ends_with(", weights int4"));
   CHECK_FALSE(read("", "[{name: a}]").any_quantised());
   CHECK_THROWS_AS(read("", "[{name: a, weights: int4-g32}]"), Error);
+}
+
+TEST_CASE("paths on a quantised folder draw with its weights, and other wishes are refused at their place") {
+  const auto take = [](const std::string& model, const std::string& paths, const std::string& rest = "") {
+    const Config config = Config::parse(
+        "experiment: diffusion\ntask: {samples: 4}\nmodel: {network: m" + model + "}\npaths: " + paths + "\n" + rest,
+        "t.yaml", {});
+    Options options = read_options(config.root(), {}, true);
+    take_stored_weights(config.root(), QuantisedWeights::int4, options);
+    return options;
+  };
+  for (const PathOptions& path : take("", "[{name: a}, {name: b, weights: int4}, {name: c, weights: fp32}]").paths) {
+    CHECK(path.weights == QuantisedWeights::int4);
+    CHECK(path.describe().ends_with(", weights int4"));
+  }
+  const auto refused = [&](const std::string& where, const auto&... config) {
+    try {
+      take(config...);
+      FAIL("accepted");
+    } catch (const Error& error) {
+      CHECK(error.where() == where);
+      CHECK_FALSE(error.hint().empty());
+    }
+  };
+  refused("t.yaml:3:30", ", weights: int8", "[{name: a}]");
+  refused("t.yaml:4:39", "", "[{name: a}, {name: b, weights: int8}]");
+  refused("t.yaml:5:15", "", "[{name: a}]", "quantisation: {samples: 3}\n");
 }
 
 TEST_CASE("diffusion configs: what is wrong is said at its place") {

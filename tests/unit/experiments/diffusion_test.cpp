@@ -363,3 +363,14 @@ TEST_CASE(
   f.run(whole);
   CHECK(f.model->rows.size() == 1);
 }
+
+TEST_CASE("all formats share ranges that are learnt once, when the first of them is loaded") {
+  int learnt = 0;
+  LearntRanges ranges([&] {
+    ++learnt;
+    return std::make_shared<diffusers::ActivationRanges>();
+  });
+  CHECK(learnt == 0);
+  CHECK(ranges.get() == ranges.get());
+  CHECK(learnt == 1);
+}

@@ -52,7 +52,7 @@ TEST_CASE("a convolution of bytes is exact, and rounds its results to bytes, for
       const std::vector<float> weight = whole_weights(s);
       std::vector<float> bias = random_values(static_cast<std::size_t>(s.out_channels), 4, 5000);
       for (float& value : bias) value = std::round(value);
-      const ByteConv2d conv(s, weight, bias, 1.0f);
+      const ByteConv2d conv(s, round_kernel(weight, s.out_channels), bias, 1.0f);
       const ByteMap in = random_bytes(c.height, c.width, s.in_channels, std::max<std::int64_t>(1, s.padding), 5);
       const FeatureMap unread(c.height, c.width, s.in_channels, in.border());
       const std::int64_t height = s.out_size(c.height), width = s.out_size(c.width);
@@ -89,7 +89,7 @@ TEST_CASE("weights are rounded with a scale for each channel, and the residual i
   const std::vector<float> weight = random_values(24 * 16 * 9, 1);
   const float in_scale = 0.02f;
   const ConvShape shape{16, 24, 3, 1, 1};
-  const ByteConv2d conv(shape, weight, {}, in_scale);
+  const ByteConv2d conv(shape, round_kernel(weight, 24), {}, in_scale);
   const ConvCase c{shape, 9, 9};
   const ByteMap in = random_bytes(9, 9, 16, 1, 2);
   const FeatureMap unread(9, 9, 16, 1);
@@ -112,7 +112,7 @@ TEST_CASE("weights are rounded with a scale for each channel, and the residual i
 }
 
 TEST_CASE("threads and images beside it change no bit of a convolution of bytes") {
-  const ByteConv2d conv({40, 96, 3, 1, 1}, random_values(96 * 40 * 9, 1), {}, 0.1f);
+  const ByteConv2d conv({40, 96, 3, 1, 1}, round_kernel(random_values(96 * 40 * 9, 1), 96), {}, 0.1f);
   const ByteMap in = random_bytes(20, 20, 40, 1, 2), other = random_bytes(20, 20, 40, 1, 3);
   const FeatureMap unread(20, 20, 40, 1);
   FeatureMap one(20, 20, 96, 0), two(20, 20, 96, 0), beside(20, 20, 96, 0);
@@ -130,11 +130,12 @@ TEST_CASE("what a convolution of bytes cannot do is refused") {
   CHECK_FALSE(ByteConv2d::fits({3, 16, 3, 1, 1}));
   CHECK_FALSE(ByteConv2d::fits({4096, 16, 7, 1, 3}));
   CHECK(ByteConv2d::fits({512, 16, 3, 1, 1}));
-  CHECK_THROWS_AS(ByteConv2d({3, 4, 1, 1, 0}, std::vector<float>(12, 1.0f), {}, 1.0f), Error);
+  CHECK_THROWS_AS(ByteConv2d({3, 4, 1, 1, 0}, round_kernel(std::vector<float>(12, 1.0f), 4), {}, 1.0f), Error);
+  CHECK_THROWS_AS(ByteConv2d({4, 4, 1, 1, 0}, round_kernel(std::vector<float>(16, 1.0f), 2), {}, 1.0f), Error);
   std::vector<float> weight(16, 1.0f);
   weight[5] = std::numeric_limits<float>::infinity();
-  CHECK_THROWS_AS(ByteConv2d({4, 4, 1, 1, 0}, weight, {}, 1.0f), Error);
-  const ByteConv2d conv({4, 4, 3, 1, 1}, std::vector<float>(144, 1.0f), {}, 1.0f);
+  CHECK_THROWS_AS(round_kernel(weight, 4), Error);
+  const ByteConv2d conv({4, 4, 3, 1, 1}, round_kernel(std::vector<float>(144, 1.0f), 4), {}, 1.0f);
   const FeatureMap in(5, 5, 4, 1);
   FeatureMap out(5, 5, 4, 0);
   CHECK_THROWS_AS(conv.forward(in, out, Activation::none), Error);  // no bytes

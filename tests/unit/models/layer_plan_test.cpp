@@ -8,7 +8,10 @@
 #include <fstream>
 #include <vector>
 
+#include "base/error.hpp"
+#include "models/diffusion/stored_layers.hpp"
 #include "models/diffusion/tensor_source.hpp"
+#include "models/stored_weights.hpp"
 #include "weights/safetensors.hpp"
 
 using namespace dynexec;
@@ -36,6 +39,8 @@ class Matrices {
   ~Matrices() { std::filesystem::remove_all(path_); }
   Matrices(const Matrices&) = delete;
   Matrices& operator=(const Matrices&) = delete;
+
+  const std::filesystem::path& path() const { return path_; }
 
   Dense take(LayerPlan::Kind kind, const std::string& name, std::int64_t out) const {
     const ModelFolder folder = ModelFolder::open(path_);
@@ -65,4 +70,60 @@ TEST_CASE("wide matrices get the plan's format, exceptions and narrow ones stay 
   }
   // 4 bits a weight, a scale and a minimum of 16 bits each for 32 of them.
   CHECK(before == 128 * 64 * 5 / 8);
+}
+
+TEST_CASE("matrices are read as a plan noted them, and refused where they are damaged") {
+  const Matrices matrices;
+  const ModelFolder plain = ModelFolder::open(matrices.path());
+  for (const LayerPlan::Kind kind : {LayerPlan::Kind::int8, LayerPlan::Kind::int4}) {
+    const bool nibbles = kind == LayerPlan::Kind::int4;
+    const auto made = std::make_shared<diffusers::QuantisedLayers>();
+    (void)FolderSource(plain, {.kind = kind, .made = made}).dense("wide", 128, 64, false);
+    (void)FolderSource(plain, {.kind = kind, .made = made}).dense("narrow", 64, 64, false);
+    REQUIRE(made->matrices.size() == 1);
+    // Writes the matrix, changed, beside the config; what loading it says.
+    const std::filesystem::path path = matrices.path() / "stored";
+    std::filesystem::create_directories(path);
+    std::ofstream(path / "config.json") << "{}";
+    const auto read = [&](const auto& change) {
+      StoredMatrix matrix = made->matrices.at("wide.weight");
+      change(matrix);
+      const StoredTensors tensors("wide.weight", matrix);
+      write_safetensors(path / "model.safetensors", tensors.views, {});
+      const ModelFolder folder = ModelFolder::open(path);
+      FolderSource source(folder, {.kind = kind, .stored = true});
+      const Dense dense = source.dense("wide", 128, 64, false);
+      CHECK(source.parameters() == 128 * 64);
+      source.refuse_rest({});
+      return dense;
+    };
+    const Dense stored = read([](StoredMatrix&) {}), learnt = matrices.take(kind, "wide", 128);
+    CHECK(stored.packed->format() == learnt.packed->format());
+    CHECK(stored.packed_bytes == learnt.packed_bytes);
+    std::vector<float> x(64), a(128), b(128);
+    for (std::size_t i = 0; i < 64; ++i) x[i] = static_cast<float>(i % 7) - 3;
+    stored.packed->forward(x.data(), a.data(), 1);
+    learnt.packed->forward(x.data(), b.data(), 1);
+    CHECK(a == b);
+    const auto refused = [&](const std::string& where, const auto& change) {
+      try {
+        read(change);
+        FAIL("accepted");
+      } catch (const Error& error) {
+        CHECK(error.kind() == ErrorKind::model);
+        CHECK(error.where().ends_with(where));
+      }
+    };
+    refused("wide.weight.scales", [](StoredMatrix& matrix) { matrix.scales[5] = -1; });
+    if (!nibbles) refused("wide.weight", [](StoredMatrix& matrix) { matrix.codes[77] = -128; });
+    const ModelFolder without = plain;
+    FolderSource source(without, {.kind = kind, .stored = true});
+    try {
+      source.dense("wide", 128, 64, false);
+      FAIL("accepted");
+    } catch (const Error& error) {
+      CHECK(error.where().ends_with("wide.weight.scales"));
+      CHECK_FALSE(error.hint().empty());
+    }
+  }
 }

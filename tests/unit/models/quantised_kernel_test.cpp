@@ -40,7 +40,8 @@ diffusers::ActivationRange range_of(const at::Tensor& x) {
 }
 
 diffusers::Conv quantised(const at::Tensor& weight, const diffusers::ActivationRange& range) {
-  return {at::Tensor(), waves({weight.size(0)}, 3), 1, 1, std::make_shared<diffusers::QuantisedKernel>(weight, range)};
+  return {at::Tensor(), waves({weight.size(0)}, 3), 1, 1,
+          std::make_shared<diffusers::QuantisedKernel>(diffusers::quantise_conv(weight, range))};
 }
 
 }  // namespace

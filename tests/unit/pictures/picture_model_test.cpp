@@ -198,11 +198,12 @@ TEST_CASE("a quantised pipeline draws nearly the picture of fp32, with fewer byt
   const auto inputs = draw_inputs(*model, {"w4", "w5 w6"});
   int calibrations = 0;
   const auto load = [&](QuantisedWeights weights = QuantisedWeights::int8) {
-    return load_quantised_picture_model(folder.path(), weights, [&](const PictureModel& observed) {
+    const PictureRanges ranges = learn_picture_ranges(folder.path(), [&](const PictureModel& observed) {
       ++calibrations;
       const auto drawn = draw(observed, *sampler, inputs, {.guidance = 2});
       CHECK(drawn.front().pixels == draw(*model, *sampler, inputs, {.guidance = 2}).front().pixels);
     });
+    return load_quantised_picture_model(folder.path(), weights, ranges);
   };
   const auto whole = draw(*model, *sampler, inputs, {.guidance = 2});
   const auto first = draw(*load(), *sampler, inputs, {.guidance = 2}),
@@ -231,10 +232,14 @@ TEST_CASE("a quantised pipeline draws nearly the picture of fp32, with fewer byt
   CHECK(similarity(model->picture_shape(), nibbles.front().pixels, whole.front().pixels) > 0.8);
   const NetworkFolder network;
   CHECK_FALSE(load_picture_model(network.path())->can_be_quantised());
-  const Error refused = error_of(
-      [&] { load_quantised_picture_model(network.path(), QuantisedWeights::int8, [](const PictureModel&) {}); });
-  CHECK(refused.kind() == ErrorKind::model);
-  CHECK_FALSE(refused.hint().empty());
+  for (const auto& action :
+       {std::function<void()>([&] { learn_picture_ranges(network.path(), {}); }), std::function<void()>([&] {
+          load_quantised_picture_model(network.path(), QuantisedWeights::int8, nullptr);
+        })}) {
+    const Error refused = error_of(action);
+    CHECK(refused.kind() == ErrorKind::model);
+    CHECK_FALSE(refused.hint().empty());
+  }
 }
 
 TEST_CASE("folders that are no model of pictures") {
