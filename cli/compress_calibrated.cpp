@@ -31,7 +31,10 @@ bool is_pipeline(const std::filesystem::path& model) {
 
 void check(const CompressArgs& args, bool texts) {
   if (args.method != "nearest")
-    refuse("GPTQ is for language models and text encoders", "--method", "leave --method out");
+    refuse(args.method + " is for language models and text encoders", "--method", "leave --method out");
+  if (args.distil_steps > 0)
+    refuse("scales are fitted for language models", "--distil-steps", "leave --distil-steps out");
+  if (args.skip > 0) refuse("texts of language models and text encoders are skipped", "--skip", "leave --skip out");
   if (!args.texts.empty() && !args.calibration.empty())
     refuse("the samples are those of the config", "--texts", "leave --texts or --calibration out");
   if (!args.texts.empty() && !texts)

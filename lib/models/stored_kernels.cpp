@@ -10,11 +10,12 @@
 
 #include "base/error.hpp"
 #include "models/json_fields.hpp"
+#include "models/stored_weights.hpp"
 
 namespace dynexec {
 namespace {
 
-constexpr const char *kKey = "quantization_config", *kMethod = "dynexec", *kScales = ".scales";
+constexpr const char* kScales = ".scales";
 constexpr const char* kAnew = "write the folder anew with dynexec compress quantize";
 
 [[noreturn]] void refuse(const ModelFolder& folder, const std::string& name, const std::string& what) {
@@ -73,20 +74,17 @@ std::vector<TensorView> kernel_views(const std::string& name, const std::vector<
 
 std::string stored_format(const ModelFolder& folder, const std::vector<std::string>& formats) {
   const JsonFields config(folder.config(), (folder.path() / "config.json").string());
-  if (!config.has(kKey)) return "";
-  const JsonFields fields = config.child(kKey);
-  const std::string method = fields.text("quant_method", ""), format = fields.text("format", "");
-  if (method != kMethod)
-    fields.refuse("quant_method", fmt::format("weights quantised by '{}' are not read", method),
-                  "take the checkpoint as it was before, and quantise it with dynexec compress quantize");
+  const std::optional<JsonFields> fields = quantisation_fields(config);
+  if (!fields) return "";
+  const std::string format = fields->text("format", "");
   if (std::find(formats.begin(), formats.end(), format) == formats.end())
-    fields.refuse("format", fmt::format("unknown format '{}'", format),
-                  fmt::format("this kind of network is read in {}", fmt::join(formats, " and ")));
+    fields->refuse("format", fmt::format("unknown format '{}'", format),
+                   fmt::format("this kind of network is read in {}", fmt::join(formats, " and ")));
   return format;
 }
 
 nlohmann::json stored_format_json(const std::string& format) {
-  return {{"quant_method", kMethod}, {"format", format}};
+  return {{"quant_method", kQuantisedByUs}, {"format", format}};
 }
 
 }  // namespace dynexec

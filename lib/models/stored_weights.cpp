@@ -71,14 +71,21 @@ void refuse_quantised_by_others(const JsonFields& config) {
                   "use the checkpoint in fp32, fp16 or bf16 that it was made from");
 }
 
-std::optional<LayerFormats> folder_formats(const ModelFolder& folder) {
-  const JsonFields config(folder.config(), (folder.path() / "config.json").string());
+std::optional<JsonFields> quantisation_fields(const JsonFields& config) {
   if (!config.has(kKey)) return std::nullopt;
-  const JsonFields fields = config.child(kKey);
+  JsonFields fields = config.child(kKey);
   const std::string method = fields.text("quant_method", "");
   if (method != kQuantisedByUs)
     fields.refuse("quant_method", "weights quantised by '" + method + "' are not read",
                   "take the checkpoint as it was before, and quantise it with dynexec compress quantize");
+  return fields;
+}
+
+std::optional<LayerFormats> folder_formats(const ModelFolder& folder) {
+  const JsonFields config(folder.config(), (folder.path() / "config.json").string());
+  const std::optional<JsonFields> found = quantisation_fields(config);
+  if (!found) return std::nullopt;
+  const JsonFields& fields = *found;
   const std::string name = fields.text("format", "");
   LayerFormats formats;
   try {

@@ -22,6 +22,9 @@ inline constexpr const char* kQuantisedByUs = "dynexec";  // quant_method
 
 // Error(model) where config.json names a quantisation of others.
 void refuse_quantised_by_others(const JsonFields& config);
+// What config.json says of a quantisation by this program; nullopt: nothing. Error(model) for one by others. `config`
+// must outlive it.
+std::optional<JsonFields> quantisation_fields(const JsonFields& config);
 // Of the folder; nullopt: its weights are plain numbers. Error(model) for a method or format that is not known.
 std::optional<LayerFormats> folder_formats(const ModelFolder& folder);
 // nullopt: folders may be written in them; else why not: one must be quantised and none have integer products.

@@ -72,7 +72,9 @@ def test_what_does_not_fit_is_refused(folder):
     compress(network, no).exits(2).one_error().says("--texts", "diffusion config")
     compress(network, no, "--calibration", config, "--texts", config).exits(2).one_error().says("--texts")
     compress(network, no, "--calibration", config, "--weights", "int4-g32").exits(2).one_error().says("int4-g32", "int8 or int4")
-    compress(network, no, "--calibration", config, "--method", "gptq").exits(2).one_error().says("GPTQ")
+    compress(network, no, "--calibration", config, "--method", "gptq").exits(2).one_error().says("gptq is for")
+    for option in (("--distil-steps", 5), ("--skip", 5)):
+        compress(network, no, "--calibration", config, *option).exits(2).one_error().says(option[0])
     compress(network, no, "--calibration", ROOT / "configs" / "vision_formats.yaml").exits(2).one_error().says("diffusion")
     compress(network, network, "--calibration", config).exits(2).one_error().says("overwritten")
     check(not no.exists(), "a folder was made for nothing")
@@ -107,7 +109,7 @@ def test_damaged_folders_are_refused(folder):
     refused(f"{conv}.input_factors", lambda all: all[f"{conv}.input_factors"].__setitem__(0, np.nan))
     refused(f"{conv}.scales", lambda all: all.update({f"{conv}.scales": all[f"{conv}.scales"][:-1]}))
     refused(f"{matrix}.minima", lambda all: all.pop(f"{matrix}.minima"))
-    refused(f"{matrix}.scales", lambda all: all.pop(f"{matrix}.scales"))
+    refused(matrix, lambda all: all.pop(f"{matrix}.scales"))
     refused(matrix, lambda all: all.update({matrix: all[matrix].astype(np.int8)}))
     config = json.loads((small / "unet" / "config.json").read_text())
     config["quantization_config"]["format"] = "int3"

@@ -67,7 +67,9 @@ def test_what_does_not_fit_is_refused(folder):
     images = config(folder, network)
     compress(network, no).exits(2).one_error().says("--calibration")
     compress(network, no, "--calibration", images, "--weights", "int4-g32").exits(2).one_error().says("int8", "int4-g32")
-    compress(network, no, "--calibration", images, "--method", "gptq").exits(2).one_error().says("GPTQ")
+    compress(network, no, "--calibration", images, "--method", "gptq").exits(2).one_error().says("gptq is for")
+    for option in (("--distil-steps", 5), ("--skip", 5)):
+        compress(network, no, "--calibration", images, *option).exits(2).one_error().says(option[0])
     compress(network, no, "--calibration", images, "--texts", images).exits(2).one_error().says("--texts")
     compress(network, no, "--calibration", folder / "absent.yaml").exits(2).one_error().says("absent.yaml")
     compress(network, no, "--calibration", ROOT / "configs" / "perplexity.yaml").exits(2).one_error().says("early_exit")

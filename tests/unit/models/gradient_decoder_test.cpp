@@ -47,7 +47,10 @@ TEST_CASE("gradients of every matrix are those that differences tell") {
       // Along the gradient the loss changes most: the difference is far above rounding.
       const c10::NoGradGuard no_grad;
       const double norm = gradient.norm().item<double>();
-      REQUIRE(norm > 0);
+      // Where a position sees itself alone, it does not matter how well its query fits its key.
+      const bool alone = i / 7 == 3 && config.window[3] == 1 && i % 7 < 2;
+      CHECK((norm < 1e-6) == alone);
+      if (alone) continue;
       const at::Tensor step = gradient * (0.005 / norm);
       weights[i].add_(step);
       const double above = loss().item<double>();
