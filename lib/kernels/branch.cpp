@@ -30,8 +30,17 @@ bool cpu_has_avx2() {
 #endif
 }
 
+bool cpu_has_bf16() {
+#if defined(__x86_64__)
+  return cpu_has_vnni() && __builtin_cpu_supports("avx512bf16");
+#else
+  return false;
+#endif
+}
+
 std::vector<const KernelBranch*> supported() {
   std::vector<const KernelBranch*> branches;
+  if (cpu_has_bf16() && avx512bf16_branch()) branches.push_back(avx512bf16_branch());
   if (cpu_has_vnni() && avx512vnni_branch()) branches.push_back(avx512vnni_branch());
   if (cpu_has_avx512() && avx512_branch()) branches.push_back(avx512_branch());
   if (cpu_has_avx2() && avx2_branch()) branches.push_back(avx2_branch());

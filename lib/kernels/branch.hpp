@@ -74,6 +74,16 @@ struct IntegerRows {
 using IntegerProduct = void (*)(const IntegerRows& x, int rows, const PackedPanel& panel, std::int64_t depth, int width,
                                 float* c, std::int64_t ldc);
 
+// Rows of x in bf16, as its bits: [rows, stride], stride even, a zero behind the row where it is odd.
+struct Bf16Rows {
+  const std::uint16_t* codes = nullptr;
+  std::int64_t stride = 0;
+};
+// As PackedProduct, of bf16 with bf16, added up in fp32, the odd k of a pair before the even one. Panels:
+// [k / 2, width, 2], zeros behind the last k. Instructions for pairs take numbers below 2^-126 for zero.
+using PairProduct = void (*)(const Bf16Rows& x, int rows, const PackedPanel& panel, std::int64_t depth, int width,
+                             float* c, std::int64_t ldc);
+
 // Pixels side by side as a convolution reads them: kernel row r of pixel p starts at x + p * step + r * row and is
 // `depth` bytes long, a multiple of 4.
 struct PixelBytes {
@@ -95,11 +105,14 @@ struct KernelBranch {
                   int width, float* c, std::int64_t ldc, bool accumulate);
   PackedProduct product_bf16, product_fp16, product_int8, product_int4;
   IntegerProduct integer_int8, integer_int4;
+  PairProduct pairs_bf16;
   PixelProduct pixels_int8;
   // Of an input, 255 or 127: without instructions for products of bytes they are added in 16 bits, with saturation.
   std::int32_t highest_byte;
   // One group of a row: scale = largest |x| / 127, codes to the nearest, and their sum. Not finite where x is not.
   void (*round_group)(const float* x, std::int64_t size, std::int8_t* codes, float* scale, std::int32_t* sum);
+  // To the bits of bf16: nearest, ties to even; infinities and NaN stay what they are.
+  void (*round_bf16)(const float* x, std::int64_t size, std::uint16_t* codes);
   // x and codes [places, channels], inverse [channels]: codes = x * inverse + zero to the nearest, from 0 to highest.
   void (*round_bytes)(const float* x, std::int64_t places, std::int64_t channels, const float* inverse, float zero,
                       float highest, std::uint8_t* codes);
@@ -156,6 +169,7 @@ bool cpu_has_vnni();
 
 // One per translation unit that is compiled for an instruction set; null where the compiler's target lacks
 // it.
+const KernelBranch* avx512bf16_branch();
 const KernelBranch* avx512vnni_branch();
 const KernelBranch* avx512_branch();
 const KernelBranch* avx2_branch();

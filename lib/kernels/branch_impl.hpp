@@ -4,6 +4,7 @@
 #include "kernels/group_norm_impl.hpp"
 #include "kernels/integer_product_impl.hpp"
 #include "kernels/packed_product_impl.hpp"
+#include "kernels/pair_product_impl.hpp"
 #include "kernels/pixel_product_impl.hpp"
 #include "kernels/product_impl.hpp"
 #include "kernels/rows_impl.hpp"
@@ -20,9 +21,11 @@ constexpr KernelBranch make_branch(const char* name) {
           packed_product<Int4Codes>,
           integer_product<Bytes8>,
           integer_product<Bytes4>,
+          pair_product,
           pixel_product,
           kHighestByte,
           round_group,
+          round_bf16,
           round_bytes,
           finish,
           rms_norm,

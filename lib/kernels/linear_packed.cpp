@@ -110,7 +110,10 @@ class StoredLinear final : public PanelLinear {
 
 std::unique_ptr<Linear> make_stored(const std::vector<StoredMatrix>& parts,
                                     const std::vector<std::vector<float>>& biases, Activation activation) {
-  if (parts.front().format.integer) return make_integer_linear(parts, biases, activation);
+  const WeightFormat& format = parts.front().format;
+  if (format.rounded_inputs)
+    return format.quantised() ? make_integer_linear(parts, biases, activation)
+                              : make_pair_linear(parts, biases, activation);
   return std::make_unique<StoredLinear>(parts, biases, activation);
 }
 

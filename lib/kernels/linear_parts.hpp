@@ -80,5 +80,7 @@ inline PanelLayout layout_of(const std::vector<StoredMatrix>& parts) {
 
 std::unique_ptr<Linear> make_integer_linear(const std::vector<StoredMatrix>& parts,
                                             const std::vector<std::vector<float>>& biases, Activation activation);
+std::unique_ptr<Linear> make_pair_linear(const std::vector<StoredMatrix>& parts,
+                                         const std::vector<std::vector<float>>& biases, Activation activation);
 
 }  // namespace dynexec

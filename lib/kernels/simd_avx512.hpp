@@ -41,6 +41,32 @@ inline void store_bf16(std::uint16_t* p, Vec a) {
   const __m512i rounded = _mm512_srli_epi32(_mm512_add_epi32(bits, _mm512_add_epi32(odd, half)), 16);
   _mm256_storeu_si256(reinterpret_cast<__m256i*>(p), _mm512_cvtepi32_epi16(rounded));
 }
+#if defined(__AVX512BF16__)
+// Pairs of bf16, a pair a lane.
+struct PairVec {
+  __m512bh v;
+};
+inline PairVec load_pairs(const std::uint16_t* p) {
+  return {(__m512bh)_mm512_loadu_si512(p)};
+}
+inline PairVec broadcast_pair(const std::uint16_t* p) {
+  std::int32_t both;
+  __builtin_memcpy(&both, p, sizeof both);
+  return {(__m512bh)_mm512_set1_epi32(both)};
+}
+// acc + the sum of two products a lane.
+inline Vec dot_pairs(Vec acc, PairVec weights, PairVec x) {
+  return {_mm512_dpbf16_ps(acc.v, weights.v, x.v)};
+}
+#else
+// The first and the second ones of pairs of bf16, a pair a lane.
+inline Vec load_even_bf16(const std::uint16_t* p) {
+  return {_mm512_castsi512_ps(_mm512_slli_epi32(_mm512_loadu_si512(p), 16))};
+}
+inline Vec load_odd_bf16(const std::uint16_t* p) {
+  return {_mm512_castsi512_ps(_mm512_and_epi32(_mm512_loadu_si512(p), _mm512_set1_epi32(-65536)))};
+}
+#endif
 inline Vec load_fp16(const std::uint16_t* p) {
   return {_mm512_cvtph_ps(_mm256_loadu_si256(reinterpret_cast<const __m256i*>(p)))};
 }

@@ -44,6 +44,14 @@ inline void store_bf16(std::uint16_t* p, Vec a) {
     p[i] = static_cast<std::uint16_t>((whole + 0x7fffu + ((whole >> 16) & 1u)) >> 16);
   }
 }
+// The first and the second ones of pairs of bf16, a pair a lane.
+inline Vec load_even_bf16(const std::uint16_t* p) {
+  const std::uint16_t first[] = {p[0], p[2], p[4], p[6]};
+  return load_bf16(first);
+}
+inline Vec load_odd_bf16(const std::uint16_t* p) {
+  return load_even_bf16(p + 1);
+}
 inline Vec load_fp16(const std::uint16_t* p) {
   Vec a;
   for (int i = 0; i < Vec::kLanes; ++i) {

@@ -66,7 +66,7 @@ class Decoder {
  public:
   // Loads, checks every shape and packs the weights (fused QKV and gate/up), rounded to the nearest where the format
   // is not theirs. Folders of quantised weights (see models/stored_weights.hpp) are taken as they are: formats.layers
-  // is fp32 then, or theirs with or without integer products. Throws Error(model), Error(config) for other formats and
+  // is fp32 then, or theirs with or without rounded inputs. Throws Error(model), Error(config) for other formats and
   // those that the device has not.
   static std::shared_ptr<const Decoder> load(const ModelFolder& folder, const DecoderFormats& formats = {});
   static std::shared_ptr<const Decoder> load(const std::filesystem::path& folder, const DecoderFormats& formats = {});

@@ -22,7 +22,7 @@ std::optional<DeviceProblem> format_problem(const DecoderFormats& formats) {
   std::vector<WeightFormat> used = formats.layers.all();
   used.push_back(formats.head);
   for (const WeightFormat& format : used)
-    if (format.quantised())
+    if (format.quantised() || format.rounded_inputs)
       return DeviceProblem{device + " computes with weights in fp32, bf16 or fp16, not " + format.name(),
                            "choose one of them, or use device: cpu"};
   if (!formats.layers.exceptions().empty())

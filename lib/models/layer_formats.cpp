@@ -78,14 +78,14 @@ bool LayerFormats::quantised() const {
   return std::any_of(formats.begin(), formats.end(), [](const WeightFormat& format) { return format.quantised(); });
 }
 
-bool LayerFormats::integer() const {
-  return *this != without_integer();
+bool LayerFormats::rounded_inputs() const {
+  return *this != without_rounded_inputs();
 }
 
-LayerFormats LayerFormats::without_integer() const {
+LayerFormats LayerFormats::without_rounded_inputs() const {
   LayerFormats formats = *this;
-  formats.base_.integer = false;
-  for (Exception& exception : formats.exceptions_) exception.format.integer = false;
+  formats.base_.rounded_inputs = false;
+  for (Exception& exception : formats.exceptions_) exception.format.rounded_inputs = false;
   return formats;
 }
 

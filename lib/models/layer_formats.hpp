@@ -33,10 +33,10 @@ class LayerFormats {
   const WeightFormat& of(const std::string& matrix) const;
   // Those that are named, each once.
   std::vector<WeightFormat> all() const;
-  bool quantised() const;  // one of them at least
-  bool integer() const;    // one of them at least
-  // The same types and groups, products in floating point.
-  LayerFormats without_integer() const;
+  bool quantised() const;       // one of them at least
+  bool rounded_inputs() const;  // one of them at least
+  // The same types and groups, inputs as they are.
+  LayerFormats without_rounded_inputs() const;
   bool operator==(const LayerFormats&) const = default;
 
  private:

@@ -35,7 +35,7 @@ std::optional<StoredMatrix> LayerHooks::matrix(const std::string& name, std::int
                                                const WeightFormat& format) const {
   if (!stored) return std::nullopt;
   std::optional<StoredMatrix> found = stored(name, out, in);
-  if (found) found->format.integer = format.integer;
+  if (found) found->format.rounded_inputs = format.rounded_inputs;
   return found;
 }
 

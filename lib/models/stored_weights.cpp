@@ -99,7 +99,7 @@ std::optional<LayerFormats> folder_formats(const ModelFolder& folder) {
 }
 
 std::optional<std::string> folder_problem(const LayerFormats& formats) {
-  if (formats.quantised() && !formats.integer()) return std::nullopt;
+  if (formats.quantised() && !formats.rounded_inputs()) return std::nullopt;
   return "folders are written in int8 and int4 formats, not " + formats.name();
 }
 
@@ -107,7 +107,7 @@ LayerFormats loaded_formats(const ModelFolder& folder, const LayerFormats& wante
   const std::optional<LayerFormats> stored = folder_formats(folder);
   if (!stored) return wanted;
   if (wanted == LayerFormats()) return *stored;
-  if (wanted.without_integer() != *stored)
+  if (wanted.without_rounded_inputs() != *stored)
     throw Error(ErrorKind::config, "the folder's weights are " + stored->name() + ", not " + wanted.name(),
                 folder.path().string(), "leave the format out, or name the folder that it was made from");
   return wanted;

@@ -27,12 +27,12 @@ void refuse_quantised_by_others(const JsonFields& config);
 std::optional<JsonFields> quantisation_fields(const JsonFields& config);
 // Of the folder; nullopt: its weights are plain numbers. Error(model) for a method or format that is not known.
 std::optional<LayerFormats> folder_formats(const ModelFolder& folder);
-// nullopt: folders may be written in them; else why not: one must be quantised and none have integer products.
+// nullopt: folders may be written in them; else why not: one must be quantised and none round inputs.
 std::optional<std::string> folder_problem(const LayerFormats& formats);
 nlohmann::json folder_formats_json(const LayerFormats& formats);
 
 // In which formats the folder's matrices are loaded: `wanted`, but those of a quantised folder as they are, with or
-// without integer products. fp32 asks for nothing else; Error(config) for other formats than the folder's.
+// without rounded inputs. fp32 asks for nothing else; Error(config) for other formats than the folder's.
 LayerFormats loaded_formats(const ModelFolder& folder, const LayerFormats& wanted);
 // Of the formats that loaded_formats() gives.
 FormatsOrigin formats_origin(const ModelFolder& folder);

@@ -104,7 +104,7 @@ void libtorch(benchmark::State& state) {
 void stored_shapes(benchmark::internal::Benchmark* bench) {
   bench->ArgNames({"in", "out", "rows", "threads"})->UseRealTime()->Unit(benchmark::kMicrosecond);
   for (const int threads : {1, 2})
-    for (const int rows : {1, 5, 16}) bench->Args({768, 2304, rows, threads});
+    for (const int rows : {1, 5, 16, 192}) bench->Args({768, 2304, rows, threads});
 }
 
 void shapes(benchmark::internal::Benchmark* bench) {
@@ -125,6 +125,7 @@ BENCHMARK_CAPTURE(stored, int8, std::string("int8"))->Apply(stored_shapes);
 BENCHMARK_CAPTURE(stored, int8_g32, std::string("int8-g32"))->Apply(stored_shapes);
 BENCHMARK_CAPTURE(stored, int4_g32, std::string("int4-g32"))->Apply(stored_shapes);
 BENCHMARK_CAPTURE(stored, int4_g64, std::string("int4-g64"))->Apply(stored_shapes);
+BENCHMARK_CAPTURE(stored, bf16_a16, std::string("bf16-a16"))->Apply(stored_shapes);
 BENCHMARK_CAPTURE(stored, int8_a8, std::string("int8-a8"))->Apply(stored_shapes);
 BENCHMARK_CAPTURE(stored, int8_g32_a8, std::string("int8-g32-a8"))->Apply(stored_shapes);
 BENCHMARK_CAPTURE(stored, int4_g32_a8, std::string("int4-g32-a8"))->Apply(stored_shapes);

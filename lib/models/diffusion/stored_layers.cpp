@@ -21,7 +21,7 @@ constexpr const char *kFactors = ".input_factors", *kRange = ".input_range";
 
 WeightFormat stored_matrix_format(LayerPlan::Kind kind) {
   WeightFormat format = matrix_format(kind);
-  format.integer = false;
+  format.rounded_inputs = false;
   return format;
 }
 

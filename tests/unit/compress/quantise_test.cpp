@@ -55,7 +55,7 @@ TEST_CASE("a quantised folder is the model that rounding while loading gives, bi
     CHECK(logits_of(loaded) == logits_of(Decoder::load(from, {.layers = format, .head = {}})));
     // Products in whole numbers are the reader's choice, other formats are not.
     WeightFormat integer = format;
-    integer.integer = true;
+    integer.rounded_inputs = true;
     CHECK(logits_of(Decoder::load(small, {.layers = integer, .head = {}})) ==
           logits_of(Decoder::load(from, {.layers = integer, .head = {}})));
     CHECK_THROWS_AS(Decoder::load(small, {.layers = weight_format("bf16"), .head = {}}), Error);

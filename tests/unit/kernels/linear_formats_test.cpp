@@ -25,10 +25,14 @@ std::vector<float> rows_of(const StoredMatrix& matrix) {
   return values;
 }
 
-// The row that integer products see.
+// The row that products on rounded inputs see.
 std::vector<float> seen(const float* x, std::int64_t in, const WeightFormat& format) {
   std::vector<float> values(x, x + in);
-  if (!format.integer) return values;
+  if (!format.rounded_inputs) return values;
+  if (format.type == WeightType::bf16) {
+    for (float& value : values) value = from_bf16(to_bf16(value));
+    return values;
+  }
   const std::size_t size = static_cast<std::size_t>(format.group > 0 ? format.group : kActivationGroup);
   for (std::size_t begin = 0; begin < values.size(); begin += size) {
     const std::size_t end = std::min(values.size(), begin + size);
@@ -166,11 +170,11 @@ TEST_CASE("rounding to the nearest: half a step at most, and what a format holds
   CHECK_NOTHROW(round_to_nearest(large, 1, 64, weight_format("int8")));
 }
 
-TEST_CASE("integer products keep what is not finite, and rows of nothing") {
+TEST_CASE("products on rounded inputs keep what is not finite, and rows of nothing") {
   for_each_branch([] {
     for (const std::string& name : weight_format_names()) {
       const WeightFormat format = weight_format(name);
-      if (!format.integer) continue;
+      if (!format.rounded_inputs) continue;
       const std::int64_t in = 150, out = 40;
       const auto linear = make_linear(round_to_nearest(random_values(in * out, 1), out, in, format), {});
       std::vector<float> x(static_cast<std::size_t>(2 * in), 0), y(static_cast<std::size_t>(2 * out), NAN);

@@ -65,9 +65,9 @@ TEST_CASE("a decoder in another weight format computes with its rounded weights"
     DecoderSession found(decoder, 40), wanted(Decoder::build(config, rounded_weights(formats)), 40);
     const std::vector<float> logits = step_by_step(found, tokens);
     INFO(formats.name());
-    // Inputs are rounded, too, for integer products; tests of the kernels say how.
+    // Inputs may be rounded, too; tests of the kernels say how.
     const std::vector<float> rounded = step_by_step(wanted, tokens);
-    if (formats.layers.integer())
+    if (formats.layers.rounded_inputs())
       CHECK(distance(logits, rounded) < 0.1 * distance(rounded, std::vector<float>(rounded.size())));
     else
       CHECK(worst_difference(logits, rounded) < 1e-4);
@@ -129,8 +129,9 @@ TEST_CASE("in every weight format verifying several tokens equals decoding them 
     select_kernel_branch(branch);
     for (const auto& entry : varied_configs())
       for (const LayerFormats& layers : formats_of(entry.second.family)) {
-        const DecoderFormats formats{
-            .layers = layers, .head = layers.base(), .cache = layers.integer() ? CacheFormat::int8 : CacheFormat::fp32};
+        const DecoderFormats formats{.layers = layers,
+                                     .head = layers.base(),
+                                     .cache = layers.rounded_inputs() ? CacheFormat::int8 : CacheFormat::fp32};
         const auto decoder = Decoder::build(entry.second, random_weights(5), {.formats = formats});
         const std::vector<std::int32_t> tokens = random_tokens(entry.second.vocab, 37);
         DecoderSession steps(decoder, 60), chunks(decoder, 60);

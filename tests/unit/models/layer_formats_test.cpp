@@ -48,9 +48,12 @@ TEST_CASE("formats of layers say what they are made of") {
         std::vector<WeightFormat>{weight_format("int8"), weight_format("bf16")});
   CHECK(LayerFormats::parse("fp32+a=int8").quantised());
   CHECK_FALSE(LayerFormats::parse("fp32+a=bf16").quantised());
-  CHECK(LayerFormats::parse("int8+a=int8-a8").integer());
-  CHECK_FALSE(LayerFormats::parse("int8+a=int4-g32").integer());
-  CHECK(LayerFormats::parse("int8-a8+a=int4-g32-a8+b=bf16").without_integer().name() == "int8+a=int4-g32+b=bf16");
+  CHECK(LayerFormats::parse("int8+a=int8-a8").rounded_inputs());
+  CHECK(LayerFormats::parse("bf16+a=bf16-a16").rounded_inputs());
+  CHECK_FALSE(LayerFormats::parse("bf16-a16").quantised());
+  CHECK_FALSE(LayerFormats::parse("int8+a=int4-g32").rounded_inputs());
+  CHECK(LayerFormats::parse("int8-a8+a=int4-g32-a8+b=bf16").without_rounded_inputs().name() ==
+        "int8+a=int4-g32+b=bf16");
 }
 
 TEST_CASE("formats that cannot be read are refused with what is wrong") {

@@ -284,6 +284,8 @@ TEST_CASE("devices are known by name, and refuse what they cannot do") {
   CHECK(refused.find("fp32, bf16 or fp16") != std::string::npos);
   CHECK(refused.find("device: cpu") != std::string::npos);
   formats.head = {};
+  formats.layers = weight_format("bf16-a16");
+  CHECK(format_problem(formats)->what.find("fp32, bf16 or fp16, not bf16-a16") != std::string::npos);
   formats.layers = LayerFormats::parse("bf16+v_proj=int8");
   CHECK(format_problem(formats)->what.find("not int8") != std::string::npos);
   formats.layers = LayerFormats::parse("bf16+v_proj=fp16");
