@@ -9,9 +9,10 @@ PARTS = {  # of results/reference: what stands in README before its table
                               "the more of them a path asks, the less int8 shortens it",
     "stepsaver-formats-1-thread": "fewer diffusion steps (`build/dynexec bench configs/stepsaver_formats.yaml --threads 1`)",
 }
-LOSSES = {  # column: runs on the same texts with the same baseline
-    "shipped model, worked solutions": ("perplexity-1-thread", "perplexity-gptq-1-thread"),
-    "stories260K, TinyStories": ("perplexity-stories-1-thread",),
+LOSSES = {  # column: runs on the same samples with the same baseline
+    "shipped model, worked solutions: perplexity": ("perplexity-1-thread", "perplexity-gptq-1-thread"),
+    "shipped model, problems: exact match": ("exact-match-1-thread",),
+    "stories260K, TinyStories: perplexity": ("perplexity-stories-1-thread",),
 }
 
 
@@ -49,21 +50,27 @@ def peers(reference, rows):
         "", *lines]
 
 
+def loss(row):
+    """The baseline's quality, or what a format changes: perplexity in percent, a share of right answers as it is."""
+    perplexity = row["quality_metric"] == "nats_per_token"
+    if not row["quality_delta"]:
+        return f"{math.exp(float(row['quality'])):.4f}" if perplexity else f"{float(row['quality']):.3f}"
+    change = [float(row[name]) for name in ("quality_delta", "quality_delta_ci_low", "quality_delta_ci_high")]
+    if perplexity:
+        return "{:+.3f} % [{:+.3f}, {:+.3f}]".format(*(100 * math.expm1(nats) for nats in change))
+    return "{:+.3f} [{:+.3f}, {:+.3f}]".format(*change)
+
+
 def losses(reference, rows):
-    lines = ["| format | " + " | ".join(f"{what}: perplexity [95 %]" for what in LOSSES) + " |", "|---|" + "---|" * len(LOSSES)]
+    lines = ["| format | " + " | ".join(LOSSES) + " |", "|---|" + "---|" * len(LOSSES)]
     columns = [{row["path"]: row for name in names for row in rows(reference / name / "summary.csv")} for names in LOSSES.values()]
     for path in dict.fromkeys(path for column in columns for path in column):
-        cells = []
-        for row in (column.get(path) for column in columns):
-            if row and row["quality_delta"]:
-                change = [100 * math.expm1(float(row[name])) for name in ("quality_delta", "quality_delta_ci_low", "quality_delta_ci_high")]
-                cells.append("{:+.3f} % [{:+.3f}, {:+.3f}]".format(*change))
-            else:
-                cells.append(f"{math.exp(float(row['quality'])):.4f}" if row else "")
+        cells = [loss(column[path]) if path in column else "" for column in columns]
         lines.append(f"| `{path}` | " + " | ".join(cells) + " |")
+    configs = ("configs/perplexity.yaml", "configs/exact_match.yaml", "configs/real/perplexity_stories.yaml", "configs/real/perplexity_gptq.yaml")
     links = ", ".join(f"[{name}](results/reference/{name}/summary.csv)" for names in LOSSES.values() for name in names)
-    return [f"**What a format loses** (`build/dynexec bench configs/perplexity.yaml`, `configs/real/perplexity_stories.yaml`, `configs/real/perplexity_gptq.yaml`; "
-            f"{links}), the first line being fp32's perplexity:", "", *lines]
+    return ["**What a format loses** (" + ", ".join(f"`build/dynexec bench {name}`" for name in configs) + f"; {links}), the first line being fp32's own, the "
+            "others' differences with their 95 % intervals:", "", *lines]
 
 
 def product_table(reference, rows, part):

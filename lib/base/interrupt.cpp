@@ -41,7 +41,7 @@ bool interrupted() {
 void throw_if_interrupted() {
   if (!interrupted()) return;
   throw Error(ErrorKind::interrupted, arrived == SIGTERM ? "stopped by SIGTERM" : "interrupted from the keyboard", "",
-              "what was finished is on disk; the same command with --resume goes on from there");
+              "run the same command again; where it has --resume, that goes on from what was finished");
 }
 
 void reset_interrupt() {

@@ -90,14 +90,16 @@ LayerFormats LayerFormats::without_rounded_inputs() const {
 }
 
 void require_used(const LayerFormats& formats, const std::vector<std::string>& matrices, const FormatsOrigin& origin) {
-  for (const auto& [part, format] : formats.exceptions()) {
+  for (const LayerFormats::Exception& exception : formats.exceptions()) {
+    const std::string& part = exception.part;
     if (std::any_of(matrices.begin(), matrices.end(), [&](const std::string& name) { return fits(part, name); }))
       continue;
     std::vector<std::string> words;
     std::vector<std::string> candidates = parts_of(matrices, words);
     candidates.insert(candidates.begin(), words.begin(), words.end());
     const std::string nearest = nearest_name(part, candidates);
-    throw Error(origin.kind, "no matrix of the layers is called '" + part + "', which has the format " + format.name(),
+    throw Error(origin.kind,
+                "no matrix of the layers is called '" + part + "', which has the format " + exception.format.name(),
                 origin.where,
                 nearest.empty() ? fmt::format("choose from the words of their names: {}", fmt::join(words, ", "))
                                 : fmt::format("did you mean {}?", nearest));

@@ -132,7 +132,8 @@ TEST_CASE("a stack in one format is one linear") {
     CHECK(stacked->format() == name);
     // Three linears would each fill their last panel up.
     CHECK(stacked->weight_bytes() == one->weight_bytes());
-    CHECK(typeid(*stacked) == typeid(*one));
+    const Linear &mine = *stacked, &wanted = *one;
+    CHECK(typeid(mine) == typeid(wanted));
   }
 }
 
