@@ -62,15 +62,15 @@ def loss(row):
 
 
 def losses(reference, rows):
-    lines = ["| format | " + " | ".join(LOSSES) + " |", "|---|" + "---|" * len(LOSSES)]
-    columns = [{row["path"]: row for name in names for row in rows(reference / name / "summary.csv")} for names in LOSSES.values()]
+    runs = {what: names for what, names in LOSSES.items() if all((reference / name).is_dir() for name in names)}
+    lines = ["| format | " + " | ".join(runs) + " |", "|---|" + "---|" * len(runs)]
+    columns = [{row["path"]: row for name in names for row in rows(reference / name / "summary.csv")} for names in runs.values()]
     for path in dict.fromkeys(path for column in columns for path in column):
         cells = [loss(column[path]) if path in column else "" for column in columns]
         lines.append(f"| `{path}` | " + " | ".join(cells) + " |")
-    configs = ("configs/perplexity.yaml", "configs/exact_match.yaml", "configs/real/perplexity_stories.yaml", "configs/real/perplexity_gptq.yaml")
-    links = ", ".join(f"[{name}](results/reference/{name}/summary.csv)" for names in LOSSES.values() for name in names)
-    return ["**What a format loses** (" + ", ".join(f"`build/dynexec bench {name}`" for name in configs) + f"; {links}), the first line being fp32's own, the "
-            "others' differences with their 95 % intervals:", "", *lines]
+    links = ", ".join(f"[{name}](results/reference/{name}/summary.csv)" for names in runs.values() for name in names)
+    return [f"**What a format loses** (`build/dynexec bench` on `configs/perplexity.yaml`, `configs/exact_match.yaml`, `configs/real/perplexity_stories.yaml` and "
+            f"`configs/real/perplexity_gptq.yaml`; {links}), the first line being fp32's own, the others' differences with their 95 % intervals:", "", *lines]
 
 
 def product_table(reference, rows, part):
