@@ -12,6 +12,7 @@
 #include "base/error.hpp"
 #include "base/interrupt.hpp"
 #include "base/random.hpp"
+#include "compress/input_moments.hpp"
 #include "compress/quantised_tensor.hpp"
 #include "models/encoder_config.hpp"
 #include "models/gradient_decoder.hpp"
@@ -31,14 +32,6 @@ double rate_at(std::int64_t step, const DistilOptions& options) {
   const auto steps = static_cast<double>(options.steps), done = static_cast<double>(step);
   const double start = std::min(1.0, (done + 1) / std::max(1.0, kWarmUp * steps));
   return options.rate * start * (1 + std::cos(std::numbers::pi * done / steps)) / 2;
-}
-
-at::Tensor values_of(const StoredMatrix& matrix) {
-  at::Tensor values = at::empty({matrix.out, matrix.in});
-  const auto columns = static_cast<std::size_t>(matrix.in);
-  for (std::int64_t n = 0; n < matrix.out; ++n)
-    matrix.row(n, {values.mutable_data_ptr<float>() + n * matrix.in, columns});
-  return values;
 }
 
 class Distillation {
@@ -91,7 +84,7 @@ class Distillation {
   };
 
   void use(const Matrices& matrices) {
-    for (const auto& [name, matrix] : matrices) student_.replace(name, values_of(matrix));
+    for (const auto& [name, matrix] : matrices) student_.replace(name, as_matrix(matrix).to(at::kFloat));
   }
 
   // Summed over the text's tokens.

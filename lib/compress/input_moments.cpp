@@ -38,13 +38,17 @@ at::Tensor as_matrix(std::span<const float> weights, std::int64_t out, std::int6
   return matrix;
 }
 
+at::Tensor as_matrix(const StoredMatrix& stored) {
+  const auto columns = static_cast<std::size_t>(stored.in);
+  std::vector<float> values(static_cast<std::size_t>(stored.out) * columns);
+  for (std::int64_t n = 0; n < stored.out; ++n)
+    stored.row(n, std::span(values).subspan(static_cast<std::size_t>(n) * columns, columns));
+  return as_matrix(values, stored.out, stored.in);
+}
+
 double output_error(std::span<const float> weights, const StoredMatrix& rounded, const InputMoments& moments) {
-  std::vector<float> kept(weights.size());
-  const auto columns = static_cast<std::size_t>(rounded.in);
-  for (std::int64_t n = 0; n < rounded.out; ++n)
-    rounded.row(n, std::span(kept).subspan(static_cast<std::size_t>(n) * columns, columns));
   const at::Tensor exact = as_matrix(weights, rounded.out, rounded.in);
-  const at::Tensor difference = exact - as_matrix(kept, rounded.out, rounded.in);
+  const at::Tensor difference = exact - as_matrix(rounded);
   const double error = form(difference, moments.inputs, difference);
   if (!moments.drift.defined()) return error;
   // W e - Q x = W (e - x) + (W - Q) x

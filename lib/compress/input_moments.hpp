@@ -30,5 +30,6 @@ double output_square(std::span<const float> weights, std::int64_t out, std::int6
 
 // [out, in] in fp64.
 at::Tensor as_matrix(std::span<const float> weights, std::int64_t out, std::int64_t in);
+at::Tensor as_matrix(const StoredMatrix& stored);
 
 }  // namespace dynexec

@@ -104,29 +104,16 @@ struct GradientDecoder::State {
 
   at::Tensor block(std::size_t index, at::Tensor hidden, const at::Tensor& unseen) const {
     const Layer& w = layers[index];
-    const std::int64_t rows = hidden.size(0), heads = config.heads, kv_heads = config.kv_heads;
-    const at::Tensor projected =
-        products(w.qkv, normed(w.attention_norm, hidden, config.norm_eps)).view({rows, heads + 2 * kv_heads, -1});
-    at::Tensor query = projected.narrow(1, 0, heads), key = projected.narrow(1, heads, kv_heads);
-    if (config.qk_norm) {
-      query = normed(w.query_norm, query, config.norm_eps);
-      key = normed(w.key_norm, key, config.norm_eps);
-    }
+    RotaryTensors here;
     if (rotary.cosine.defined() && config.rope_layer[index]) {
-      const at::Tensor cosine = rotary.cosine.narrow(0, 0, rows), sine = rotary.sine.narrow(0, 0, rows);
-      query = rotated(query, cosine, sine);
-      key = rotated(key, cosine, sine);
+      const std::int64_t rows = hidden.size(0);
+      here = {.cosine = rotary.cosine.narrow(0, 0, rows), .sine = rotary.sine.narrow(0, 0, rows)};
     }
-    const at::Tensor value = projected.narrow(1, heads + kv_heads, kv_heads);
+    const at::Tensor projected = products(w.qkv, normed(w.attention_norm, hidden, config.norm_eps));
+    const auto [query, key, value] = split_heads(config, projected, w.query_norm, w.key_norm, here);
     hidden = hidden.add(product(w.out, attended(query, key.transpose(0, 1), value.transpose(0, 1), unseen)));
-    at::Tensor inner = products(w.mlp_in, normed(w.mlp_norm, hidden, config.norm_eps));
-    if (config.gated_mlp) {
-      const std::int64_t width = config.intermediate;
-      inner = activated(config.activation, inner.narrow(1, 0, width)).mul(inner.narrow(1, width, width));
-    } else {
-      inner = activated(config.activation, inner);
-    }
-    return hidden.add(product(w.mlp_out, inner));
+    const at::Tensor inner = products(w.mlp_in, normed(w.mlp_norm, hidden, config.norm_eps));
+    return hidden.add(product(w.mlp_out, mlp_states(config, inner)));
   }
 
   DecoderConfig config;

@@ -29,7 +29,7 @@ at::Tensor host_memory(at::IntArrayRef shape, at::ScalarType type, const DeviceQ
 
 struct TensorDecoder::Inputs {
   at::Tensor tokens, positions;               // [rows]
-  at::Tensor cosine, sine;                    // [rows, 1, head_dim] or undefined
+  RotaryTensors rotary;                       // of the rows, or undefined
   std::map<std::int64_t, at::Tensor> unseen;  // [rows, positions], by window
 };
 
@@ -70,8 +70,8 @@ TensorDecoder::Inputs TensorDecoder::gather(const Shape& shape) const {
   inputs.tokens = inputs_.select(0, 0).narrow(0, 0, shape.rows);
   inputs.positions = inputs_.select(0, 1).narrow(0, 0, shape.rows);
   if (rotary_.cosine.defined()) {
-    inputs.cosine = rotary_.cosine.index_select(0, inputs.positions);
-    inputs.sine = rotary_.sine.index_select(0, inputs.positions);
+    inputs.rotary = {.cosine = rotary_.cosine.index_select(0, inputs.positions),
+                     .sine = rotary_.sine.index_select(0, inputs.positions)};
   }
   const at::Tensor distance = inputs.positions.unsqueeze(1).sub(places_.narrow(0, 0, shape.positions));
   for (std::int64_t l = shape.begin_layer; l < shape.end_layer; ++l) {
@@ -93,22 +93,14 @@ at::Tensor TensorDecoder::embedded(const Inputs& inputs) const {
 
 at::Tensor TensorDecoder::run_layer(std::int64_t index, at::Tensor hidden, const Inputs& inputs, std::int64_t queries) {
   const TensorLayer& w = weights_.layers[static_cast<std::size_t>(index)];
-  const std::int64_t rows = hidden.size(0), skipped = rows - queries, heads = config_.heads,
-                     kv_heads = config_.kv_heads;
+  const std::int64_t skipped = hidden.size(0) - queries;
   const at::Tensor keys = keys_.select(0, index), values = values_.select(0, index);
-  const at::Tensor projected =
-      product(w.qkv, normed(w.attention_norm, hidden, config_.norm_eps)).view({rows, heads + 2 * kv_heads, -1});
-  at::Tensor query = projected.narrow(1, 0, heads), key = projected.narrow(1, heads, kv_heads);
-  if (config_.qk_norm) {
-    query = normed(w.query_norm, query, config_.norm_eps);
-    key = normed(w.key_norm, key, config_.norm_eps);
-  }
-  if (inputs.cosine.defined() && config_.rope_layer[static_cast<std::size_t>(index)]) {
-    query = rotated(query, inputs.cosine, inputs.sine);
-    key = rotated(key, inputs.cosine, inputs.sine);
-  }
+  const at::Tensor projected = product(w.qkv, normed(w.attention_norm, hidden, config_.norm_eps));
+  const bool turned = config_.rope_layer[static_cast<std::size_t>(index)];
+  const auto [query, key, value] =
+      split_heads(config_, projected, w.query_norm, w.key_norm, turned ? inputs.rotary : RotaryTensors());
   keys.index_copy_(1, inputs.positions, key.to(keys.scalar_type()).transpose(0, 1));
-  values.index_copy_(1, inputs.positions, projected.narrow(1, heads + kv_heads, kv_heads).transpose(0, 1));
+  values.index_copy_(1, inputs.positions, value.transpose(0, 1));
   hidden = hidden.narrow(0, skipped, queries);
   if (queries == 0) return hidden;
 
@@ -117,14 +109,8 @@ at::Tensor TensorDecoder::run_layer(std::int64_t index, at::Tensor hidden, const
   const at::Tensor mixed = attended(query.narrow(0, skipped, queries), keys.narrow(1, 0, positions),
                                     values.narrow(1, 0, positions), unseen.narrow(0, skipped, queries));
   hidden.add_(product(w.out, mixed));
-  at::Tensor inner = product(w.mlp_in, normed(w.mlp_norm, hidden, config_.norm_eps));
-  if (config_.gated_mlp) {
-    const std::int64_t width = config_.intermediate;
-    inner = activated(config_.activation, inner.narrow(1, 0, width)).mul(inner.narrow(1, width, width));
-  } else {
-    inner = activated(config_.activation, inner);
-  }
-  return hidden.add_(product(w.mlp_out, inner));
+  const at::Tensor inner = product(w.mlp_in, normed(w.mlp_norm, hidden, config_.norm_eps));
+  return hidden.add_(product(w.mlp_out, mlp_states(config_, inner)));
 }
 
 at::Tensor TensorDecoder::compute(const Shape& shape) {

@@ -72,6 +72,30 @@ at::Tensor rotated(const at::Tensor& x, const at::Tensor& cosine, const at::Tens
   return from.mul(cosine).addcmul(from.roll({x.size(2) / 2}, {2}), sine);
 }
 
+HeadStates split_heads(const DecoderConfig& config, const at::Tensor& projected, const TensorNorm& query_norm,
+                       const TensorNorm& key_norm, const RotaryTensors& rotary) {
+  const std::int64_t heads = config.heads, kv_heads = config.kv_heads;
+  const at::Tensor all = projected.view({projected.size(0), heads + 2 * kv_heads, -1});
+  HeadStates states{.query = all.narrow(1, 0, heads),
+                    .key = all.narrow(1, heads, kv_heads),
+                    .value = all.narrow(1, heads + kv_heads, kv_heads)};
+  if (config.qk_norm) {
+    states.query = normed(query_norm, states.query, config.norm_eps);
+    states.key = normed(key_norm, states.key, config.norm_eps);
+  }
+  if (rotary.cosine.defined()) {
+    states.query = rotated(states.query, rotary.cosine, rotary.sine);
+    states.key = rotated(states.key, rotary.cosine, rotary.sine);
+  }
+  return states;
+}
+
+at::Tensor mlp_states(const DecoderConfig& config, const at::Tensor& inner) {
+  if (!config.gated_mlp) return activated(config.activation, inner);
+  const std::int64_t width = config.intermediate;
+  return activated(config.activation, inner.narrow(1, 0, width)).mul(inner.narrow(1, width, width));
+}
+
 at::Tensor attended(const at::Tensor& query, const at::Tensor& keys, const at::Tensor& values,
                     const at::Tensor& unseen) {
   const std::int64_t rows = query.size(0), heads = query.size(1), dim = query.size(2);

@@ -26,6 +26,18 @@ RotaryTensors rotary_tensors(const DecoderConfig& config, std::int64_t positions
 // Rotary encoding by halves: x [rows, heads, dim] in any type -> fp32. cosine and sine [rows, 1, dim] as above.
 at::Tensor rotated(const at::Tensor& x, const at::Tensor& cosine, const at::Tensor& sine);
 
+// Of the rows of a layer: query [rows, heads, dim], key and value [rows, kv_heads, dim].
+struct HeadStates {
+  at::Tensor query, key, value;
+};
+// projected [rows, (heads + 2 kv_heads) * dim]; norms of Qwen3, else undefined; rotary of the rows, undefined in layers
+// without.
+HeadStates split_heads(const DecoderConfig& config, const at::Tensor& projected, const TensorNorm& query_norm,
+                       const TensorNorm& key_norm, const RotaryTensors& rotary);
+
+// What goes into the second matrix of the MLP: inner [rows, intermediate], gated twice as wide, the gate first.
+at::Tensor mlp_states(const DecoderConfig& config, const at::Tensor& inner);
+
 // query [rows, heads, dim] in any type; keys and values [kv_heads, positions, dim]; unseen [rows, positions]: which
 // positions a row must not see, each row seeing one at least. Returns [rows, heads * dim] in the type of the values.
 // Values at unseen positions must be finite.

@@ -10,6 +10,7 @@
 #include "../base/temp_folder.hpp"
 #include "../models/encoder_fixture.hpp"
 #include "base/error.hpp"
+#include "compress/input_moments.hpp"
 #include "compress/quantise.hpp"
 #include "compress/quantised_tensor.hpp"
 #include "models/decoder.hpp"
@@ -31,14 +32,6 @@ StoredMatrix random_matrix(const char* format, std::int64_t out, std::int64_t in
   std::vector<float> values(static_cast<std::size_t>(out * in));
   for (float& value : values) value = static_cast<float>(random.normal());
   return round_to_nearest(std::span<const float>(values), out, in, weight_format(format));
-}
-
-std::vector<float> values_of(const StoredMatrix& matrix) {
-  std::vector<float> values(static_cast<std::size_t>(matrix.out * matrix.in));
-  for (std::int64_t n = 0; n < matrix.out; ++n)
-    matrix.row(n,
-               std::span(values).subspan(static_cast<std::size_t>(n * matrix.in), static_cast<std::size_t>(matrix.in)));
-  return values;
 }
 
 Matrices rounded(const TinyModelFolder& model, const char* format) {
@@ -71,9 +64,9 @@ TEST_CASE("a matrix that was not trained is the one that was given, also with a 
     const QuantisedTensor tensor(matrix);
     const at::Tensor weight = tensor.weight();
     CHECK(weight.requires_grad());
-    const std::vector<float> wanted = values_of(matrix);
+    const at::Tensor wanted = as_matrix(matrix);
     for (std::int64_t i = 0; i < weight.numel(); ++i)
-      REQUIRE(weight.const_data_ptr<float>()[i] == doctest::Approx(wanted[static_cast<std::size_t>(i)]).epsilon(1e-5));
+      REQUIRE(weight.const_data_ptr<float>()[i] == doctest::Approx(wanted.const_data_ptr<double>()[i]).epsilon(1e-5));
     const StoredMatrix stored = tensor.stored(matrix);
     CHECK(stored.codes == matrix.codes);
     CHECK(stored.scales == matrix.scales);

@@ -49,14 +49,6 @@ at::Tensor random_matrix(std::int64_t rows, std::int64_t columns, std::uint64_t 
   return as_matrix(random_weights(rows, columns, seed), rows, columns);
 }
 
-std::vector<float> values_of(const StoredMatrix& matrix) {
-  std::vector<float> values(static_cast<std::size_t>(matrix.out * matrix.in));
-  for (std::int64_t n = 0; n < matrix.out; ++n)
-    matrix.row(n,
-               std::span(values).subspan(static_cast<std::size_t>(n * matrix.in), static_cast<std::size_t>(matrix.in)));
-  return values;
-}
-
 }  // namespace
 
 TEST_CASE("inputs that have nothing to do with each other are rounded to the nearest") {
@@ -153,7 +145,7 @@ TEST_CASE("weights make up for a drift of their inputs as least squares have it"
   }
   // The error of any matrix is the sum over all rows.
   const StoredMatrix rounded = round_to_nearest(weights, out, in, weight_format("int4-g32"));
-  const at::Tensor q = as_matrix(values_of(rounded), out, in);
+  const at::Tensor q = as_matrix(rounded);
   const at::Tensor exact = x.mm(map).mm(w.t());
   CHECK(output_error(weights, rounded, moments) ==
         doctest::Approx((exact - x.mm(q.t())).square().sum().item<double>()).epsilon(1e-9));
@@ -165,8 +157,8 @@ TEST_CASE("weights make up for a drift of their inputs as least squares have it"
 TEST_CASE("inputs that were never seen, moments that are broken, formats that are none") {
   const std::vector<float> weights = random_weights(4, 64);
   const at::Tensor unseen = at::zeros({64, 64}, at::kDouble);
-  CHECK(values_of(gptq(weights, 4, 64, weight_format("int4-g32"), unseen, kEnds)) ==
-        values_of(round_to_nearest(weights, 4, 64, weight_format("int4-g32"))));
+  CHECK(as_matrix(gptq(weights, 4, 64, weight_format("int4-g32"), unseen, kEnds))
+            .equal(as_matrix(round_to_nearest(weights, 4, 64, weight_format("int4-g32")))));
   at::Tensor broken = at::eye(64, at::kDouble);
   broken[3][3].fill_(NAN);
   CHECK_THROWS_AS(gptq(weights, 4, 64, weight_format("int4-g32"), broken), Error);
